@@ -1,0 +1,57 @@
+"""The only gate to files: atomic writes, checksums, safe paths, tensors, tables, YAML and JSON.
+
+Every file that quantlab writes goes through `write_bytes`, which leaves either the old or the new
+content in place, whatever happens in between. Nothing here is ever pickled.
+"""
+
+from quantlab.store.files import (
+    lock,
+    resolve_under,
+    sha256_bytes,
+    sha256_file,
+    sweep_stale,
+    write_bytes,
+    write_text,
+    writing,
+)
+from quantlab.store.provenance import provenance
+from quantlab.store.tables import (
+    TableWriter,
+    read_csv,
+    read_table,
+    table_metadata,
+    table_writer,
+    to_csv,
+    write_csv,
+    write_table,
+)
+from quantlab.store.tensors import check_tensors, load_tensors, map_tensors, save_tensors
+from quantlab.store.text import read_json, read_yaml, write_json, write_yaml
+
+__all__ = [
+    "TableWriter",
+    "check_tensors",
+    "load_tensors",
+    "lock",
+    "map_tensors",
+    "provenance",
+    "read_csv",
+    "read_json",
+    "read_table",
+    "read_yaml",
+    "resolve_under",
+    "save_tensors",
+    "sha256_bytes",
+    "sha256_file",
+    "sweep_stale",
+    "table_metadata",
+    "table_writer",
+    "to_csv",
+    "write_bytes",
+    "write_csv",
+    "write_json",
+    "write_table",
+    "write_text",
+    "write_yaml",
+    "writing",
+]
