@@ -1,0 +1,296 @@
+"""The codec: scaling, quantizer, prior and λ ladder; what is trained, saved, swept and shipped."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from quantlab.codebooks.alternation import encode_ladder, fit_prior
+from quantlab.codebooks.ladder import given_ladder
+from quantlab.codebooks.quantizer import Quantizer
+from quantlab.codebooks.scaling import Scaling
+from quantlab.codebooks.settings import LAM_DECIMALS, CodecSettings
+from quantlab.codebooks.training import fit_quantizer
+from quantlab.config import fingerprint
+from quantlab.entropy import FactorizedPrior, symbol_statistics
+from quantlab.errors import InputError, IntegrityError, NotFittedError
+from quantlab.store import (
+    load_tensors,
+    provenance,
+    read_json,
+    save_tensors,
+    sha256_bytes,
+    write_json,
+)
+
+FORMAT_VERSION = 1
+_WEIGHTS = "weights.safetensors"
+_CARD = "card.json"
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Vectors after quantization at one λ.
+
+    Attributes
+    ----------
+    lam : float
+        Squared distance in z per bit.
+    symbols : np.ndarray [shape=(N, S), dtype=uint16]
+        Indices 0 … K, K being SKIP.
+    distortion : np.ndarray [shape=(N,), dtype=float64]
+        ‖z − ẑ‖² of each vector.
+    code_length_bits : np.ndarray [shape=(N,), dtype=float64]
+        Σ −log2 p of each vector.
+    """
+
+    lam: float
+    symbols: np.ndarray
+    distortion: np.ndarray
+    code_length_bits: np.ndarray
+
+
+class Codec:
+    """A codebook quantizer with its entropy model.
+
+    Parameters
+    ----------
+    settings : CodecSettings
+        Shape and training. The constructor does no work.
+
+    Attributes
+    ----------
+    scaling_, quantizer_, prior_ : Scaling, Quantizer, FactorizedPrior
+        Learned state, present after `fit` or `load`.
+    ladder_ : tuple[float, ...]
+        The λ ladder, ascending, λ = 0 first.
+    card_ : dict[str, Any]
+        What is known of the codec: settings, usage of the codes, training data, licence.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(200, 4))
+    >>> settings = CodecSettings.parse({"quantizer": {"stages": 2, "codes": 4}})
+    >>> codec = Codec(settings).fit(x, rng=np.random.default_rng(1))
+    >>> encoded = codec.encode(x, lam=0.0)
+    >>> codec.decode(encoded.symbols).shape
+    (200, 4)
+    """
+
+    def __init__(self, settings: CodecSettings | None = None) -> None:
+        self.settings = settings or CodecSettings()
+        self.scaling_: Scaling | None = None
+        self.quantizer_: Quantizer | None = None
+        self.prior_: FactorizedPrior | None = None
+        self.ladder_: tuple[float, ...] = ()
+        self.card_: dict[str, Any] = {}
+
+    def fit(
+        self,
+        vectors: np.ndarray,
+        *,
+        rng: np.random.Generator,
+        scaling: Scaling | None = None,
+        ladder: Sequence[float] = (),
+        about: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Learn codebooks and prior from training vectors.
+
+        Parameters
+        ----------
+        vectors : np.ndarray [shape=(N, D)]
+            Finite feature vectors of training items only, N ≥ 8.
+        rng : np.random.Generator
+            Source of all randomness.
+        scaling : Scaling, optional
+            The scaling shared by the codecs of one embedding set; fitted to `vectors` when absent.
+        ladder : Sequence[float]
+            λ to fit the prior over; empty takes the settings', or finds them from the data.
+        about : Mapping[str, Any], optional
+            Kept in the card: recipe, licence, fingerprint of the training items and the like.
+
+        Returns
+        -------
+        Codec
+            Itself, fitted.
+
+        Raises
+        ------
+        InputError
+            Too few vectors, non-finite values, or dimensions that the groups do not divide.
+        """
+        self.scaling_ = scaling or Scaling.fit(vectors, np.zeros(len(vectors), np.int8))
+        z = self.scaling_.forward(vectors)
+        self.quantizer_ = fit_quantizer(z, self.settings.quantizer, rng=rng)
+        fixed = tuple(ladder) or given_ladder(self.settings.ladder, scale=self.scaling_.scale)
+        fitted = fit_prior(
+            self.quantizer_,
+            z,
+            self.settings.prior,
+            ladder=fixed,
+            num_lams=self.settings.ladder.num,
+            rng=rng,
+        )
+        self.prior_, self.ladder_ = fitted.prior, fitted.ladder
+        self.card_ = {
+            **(about or {}),
+            "settings": self.settings.model_dump(mode="json"),
+            "num_training_vectors": len(vectors),
+            "codes_asked": self.settings.quantizer.codes,
+            "codes": self.quantizer_.num_codes,
+            "prior_start": fitted.start,
+            "prior_held_out_cost_bits": fitted.held_out_cost,
+            **self._describe(z),
+        }
+        return self
+
+    def _describe(self, z: np.ndarray) -> dict[str, Any]:
+        quantizer, prior = self._fitted()[1:]
+        nearest = encode_ladder(quantizer, z, prior, [0.0])[0]
+        statistics = symbol_statistics(nearest.symbols, alphabet_size=quantizer.alphabet_size)
+        return {
+            "training": {
+                "distortion_share": float(nearest.distortion.mean() / quantizer.num_dims),
+                "entropy_bits": statistics.entropy_bits,
+                "usage": statistics.usage.round(6).tolist(),
+                "perplexity": statistics.perplexity.round(6).tolist(),
+            },
+            "parameter_bits": self.parameter_bits,
+        }
+
+    def _fitted(self) -> tuple[Scaling, Quantizer, FactorizedPrior]:
+        if self.scaling_ is None or self.quantizer_ is None or self.prior_ is None:
+            raise NotFittedError("this codec has no codebooks yet; call fit or Codec.load first")
+        return self.scaling_, self.quantizer_, self.prior_
+
+    @property
+    def num_symbols(self) -> int:
+        """Symbols per vector, S."""
+        return self._fitted()[1].num_symbols
+
+    @property
+    def alphabet_size(self) -> int:
+        """Symbols to choose from at each position, K + 1."""
+        return self._fitted()[1].alphabet_size
+
+    @property
+    def parameter_bits(self) -> int:
+        """Bits of the codebooks, the prior's table and the scaling."""
+        scaling, quantizer, prior = self._fitted()
+        return quantizer.parameter_bits + prior.parameter_bits + 32 * (len(scaling.mean) + 2)
+
+    @property
+    def constant_symbols(self) -> np.ndarray:
+        """The symbols ``[S]`` of every vector as λ grows without bound."""
+        return self._fitted()[2].bits_table().argmin(axis=1)
+
+    def encode(self, vectors: np.ndarray, lam: float) -> Encoded:
+        """Choose the symbols of feature vectors ``[N, D]`` at one λ ≥ 0 (mode ``direct``).
+
+        Raises
+        ------
+        InputError
+            Wrong shape, non-finite values, or λ negative or not finite.
+        NotFittedError
+            The codec was not fitted.
+        """
+        return self.encode_ladder(vectors, [lam])[0]
+
+    def encode_ladder(self, vectors: np.ndarray, lams: Sequence[float]) -> list[Encoded]:
+        """Choose the symbols of feature vectors at each of several λ; errors as `encode`."""
+        scaling, quantizer, prior = self._fitted()
+        for lam in lams:
+            if not (np.isfinite(lam) and lam >= 0):
+                raise InputError(f"lam must be finite and >= 0, given {lam}")
+        rounded = [round(float(lam), LAM_DECIMALS) for lam in lams]
+        results = encode_ladder(quantizer, scaling.forward(vectors), prior, rounded)
+        return [
+            Encoded(lam, result.symbols, result.distortion, result.code_length_bits)
+            for lam, result in zip(rounded, results, strict=True)
+        ]
+
+    def decode(self, symbols: np.ndarray, *, num_stages: int | None = None) -> np.ndarray:
+        """Return feature vectors ``[N, D]``, float32, of symbols ``[N, S]``."""
+        scaling, quantizer, _ = self._fitted()
+        return scaling.inverse(quantizer.decode(symbols, num_stages=num_stages))
+
+    def bits(self, symbols: np.ndarray) -> np.ndarray:
+        """Return the code length of each row of `symbols` ``[N, S]`` in bits, float64 ``[N]``."""
+        return self._fitted()[2].code_length_bits(symbols)
+
+    def fingerprint(self) -> str:
+        """Hash of everything that decides how the codec codes: 64 hexadecimal characters."""
+        return fingerprint({"format": FORMAT_VERSION, **_content(self)})
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``weights.safetensors`` and, last, ``card.json`` into `folder`."""
+        tensors = save_tensors(Path(folder) / _WEIGHTS, self._tensors())
+        card = {
+            **self.card_,
+            "kind": "codec",
+            "format": FORMAT_VERSION,
+            "scale": self._fitted()[0].scale,
+            "fingerprint": self.fingerprint(),
+            "tensors": tensors,
+            "provenance": provenance(),
+        }
+        write_json(Path(folder) / _CARD, card)
+
+    def _tensors(self) -> dict[str, np.ndarray]:
+        scaling, quantizer, prior = self._fitted()
+        return {
+            "mean": scaling.mean,
+            "codebooks": quantizer.codebooks,
+            "frequencies": prior.frequencies,
+            "ladder": np.asarray(self.ladder_, np.float64),
+        }
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Codec":
+        """Read a codec that `save` wrote.
+
+        Raises
+        ------
+        InputError
+            The folder holds no codec.
+        IntegrityError
+            A file is damaged, does not match its card, or has an unknown format version.
+        """
+        place = Path(folder)
+        if not (place / _CARD).is_file():
+            raise InputError(f"{place} holds no codec (no card.json); run: quantlab train RUN")
+        card = read_json(place / _CARD)
+        if not isinstance(card, dict) or card.get("format") != FORMAT_VERSION:
+            raise IntegrityError(
+                f"{place / _CARD} is no card of format {FORMAT_VERSION}, the one that this "
+                "version reads; train the codec again"
+            )
+        try:
+            return cls._from_parts(card, load_tensors(place / _WEIGHTS, card["tensors"]))
+        except (KeyError, TypeError, InputError) as error:
+            raise IntegrityError(f"{place} is not a whole codec: {error}") from error
+
+    @classmethod
+    def _from_parts(cls, card: dict[str, Any], tensors: dict[str, np.ndarray]) -> "Codec":
+        codec = cls(CodecSettings.parse(card["settings"], where="card.json: settings"))
+        codec.scaling_ = Scaling(tensors["mean"], float(card["scale"]))
+        codec.quantizer_ = Quantizer(tensors["codebooks"])
+        codec.prior_ = FactorizedPrior(tensors["frequencies"])
+        codec.ladder_ = tuple(tensors["ladder"].tolist())
+        codec.card_ = card
+        expected = (codec.quantizer_.num_symbols, codec.quantizer_.alphabet_size)
+        if codec.prior_.frequencies.shape != expected:
+            raise IntegrityError(f"prior {codec.prior_.frequencies.shape} and codebooks {expected}")
+        if codec.fingerprint() != card["fingerprint"]:
+            raise IntegrityError("the card's fingerprint is not that of the weights")
+        return codec
+
+
+def _content(codec: Codec) -> dict[str, Any]:
+    scaling, quantizer, prior = codec._fitted()
+    arrays = {"mean": scaling.mean, "codebooks": quantizer.codebooks, "prior": prior.frequencies}
+    digests = {name: sha256_bytes(array.tobytes()) for name, array in arrays.items()}
+    return {"arrays": fingerprint(digests), "scale": repr(scaling.scale), "ladder": codec.ladder_}

@@ -1,0 +1,230 @@
+"""Rate-aware code choice, in plain, exact form: the reference that faster kernels must equal.
+
+`search` is the definition, `search_ladder` the same choice for many λ at once, and
+`search_exhaustive` the true minimum for tiny codebooks.
+
+Minimises J = ‖z − ẑ‖² + λ·Σ −log2 p(symbol) over codes and SKIP, in double precision. Letters as in
+`quantizer`; ``A = K + 1``. Ties go to the lowest index.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from quantlab.codebooks.quantizer import Quantizer
+from quantlab.errors import InputError
+
+_BLOCK = 4096  # vectors at a time; bounds memory at about 4096·(D + K)·8 bytes
+_LADDER_BLOCK = 1024
+_EXHAUSTIVE_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The chosen symbols and what they cost.
+
+    Attributes
+    ----------
+    symbols : np.ndarray [shape=(N, S), dtype=uint16]
+        Indices 0 … K, K being SKIP.
+    distortion : np.ndarray [shape=(N,), dtype=float64]
+        ‖z − ẑ‖², a sum over the D dimensions.
+    code_length_bits : np.ndarray [shape=(N,), dtype=float64]
+        Σ −log2 p over the S symbols.
+    """
+
+    symbols: np.ndarray
+    distortion: np.ndarray
+    code_length_bits: np.ndarray
+
+    def cost(self, lam: float) -> np.ndarray:
+        """Return J = distortion + λ·bits of each vector, float64 ``[N]``."""
+        return self.distortion + lam * self.code_length_bits
+
+
+def search(quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray, lam: float) -> SearchResult:
+    """Choose symbols stage by stage, each minimising the cost of its own residual.
+
+    At λ = 0 this is the nearest neighbour stage by stage, SKIP among the candidates.
+
+    Parameters
+    ----------
+    quantizer : Quantizer
+        The codebooks.
+    z : np.ndarray [shape=(N, D)]
+        Scaled vectors.
+    bits_table : np.ndarray [shape=(S, K + 1)]
+        −log2 p of every symbol at every position, finite and not negative, in bits.
+    lam : float
+        Squared distance per bit, finite and ≥ 0.
+
+    Returns
+    -------
+    SearchResult
+        One row per vector.
+
+    Raises
+    ------
+    InputError
+        Shapes do not fit, values are not finite, or `lam` is out of range.
+
+    References
+    ----------
+    Chou, Lookabaugh and Gray, "Entropy-constrained vector quantization", IEEE Trans. ASSP 37
+    (1989), equation 5, applied to each residual stage.
+    """
+    _check(quantizer, z, bits_table, lam)
+    blocks = [
+        _search_block(quantizer, z[start : start + _BLOCK], bits_table, lam)
+        for start in range(0, len(z), _BLOCK)
+    ]
+    symbols = np.concatenate(blocks) if blocks else np.empty((0, quantizer.num_symbols), np.uint16)
+    return price(quantizer, z, symbols, bits_table)
+
+
+def price(
+    quantizer: Quantizer, z: np.ndarray, symbols: np.ndarray, bits_table: np.ndarray
+) -> SearchResult:
+    """Return what given symbols ``[N, S]`` cost for vectors `z` ``[N, D]``; see `search`."""
+    distortion = np.empty(len(z))
+    for start in range(0, len(z), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        error = z[part].astype(np.float64) - quantizer.decode(symbols[part])
+        distortion[part] = np.einsum("nd,nd->n", error, error)
+    bits = bits_table[np.arange(quantizer.num_symbols), symbols].sum(axis=1)
+    return SearchResult(symbols.astype(np.uint16), distortion, bits)
+
+
+def _check(quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray, lam: float) -> None:
+    quantizer.grouped(z)
+    expected = (quantizer.num_symbols, quantizer.alphabet_size)
+    if bits_table.shape != expected:
+        raise InputError(
+            f"the prior gives bits for {bits_table.shape}, the quantizer has {expected}"
+        )
+    if not np.isfinite(bits_table).all() or (bits_table < 0).any():
+        raise InputError("code lengths must be finite and not negative; fit the prior again")
+    if not np.isfinite(z).all():
+        raise InputError("vectors hold NaN or infinite values; check the embedding set")
+    if not (np.isfinite(lam) and lam >= 0):
+        raise InputError(f"lam must be finite and >= 0, given {lam}")
+
+
+def _search_block(
+    quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray, lam: float
+) -> np.ndarray:
+    books = quantizer.with_skip().astype(np.float64)
+    norms = np.einsum("gqkd,gqkd->gqk", books, books)
+    residuals = quantizer.grouped(z).astype(np.float64)
+    symbols = np.empty((len(z), quantizer.num_symbols), np.uint16)
+    for group in range(quantizer.num_groups):
+        residual = residuals[:, group]
+        for stage in range(quantizer.num_stages):
+            position = group * quantizer.num_stages + stage
+            # ‖r − c‖² without ‖r‖², which is the same for every candidate.
+            cost = norms[group, stage] - 2.0 * (residual @ books[group, stage].T)
+            chosen = (cost + lam * bits_table[position]).argmin(axis=1)
+            symbols[:, position] = chosen
+            residual = residual - books[group, stage, chosen]
+    return symbols
+
+
+def search_ladder(
+    quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray, lams: Sequence[float]
+) -> list[SearchResult]:
+    """Choose symbols at several λ: what `search` chooses, with the products computed once.
+
+    ‖r − c‖² of every later residual follows from ⟨z, c⟩ and from products between codes, none of
+    which depends on λ. Memory is bounded by about 1024·S·(K + 1)·8 bytes plus the products between
+    codes, G·(Q·(K + 1))²·8 bytes.
+
+    Parameters
+    ----------
+    quantizer, z, bits_table
+        As in `search`.
+    lams : Sequence[float]
+        Finite λ ≥ 0, in any order.
+
+    Returns
+    -------
+    list[SearchResult]
+        One per λ, in the order given. Equal to `search` but where two codes tie within rounding.
+    """
+    for lam in lams:
+        _check(quantizer, z, bits_table, lam)
+    books = quantizer.with_skip().astype(np.float64)
+    flat = books.reshape(quantizer.num_groups, -1, books.shape[3])
+    cross = flat @ flat.transpose(0, 2, 1)
+    shape = (len(lams), len(z))
+    symbols = np.empty((*shape, quantizer.num_symbols), np.uint16)
+    distortion, bits = np.empty(shape), np.empty(shape)
+    for start in range(0, len(z), _LADDER_BLOCK):
+        part = slice(start, start + _LADDER_BLOCK)
+        block = quantizer.grouped(z[part]).astype(np.float64)
+        products = flat @ block.transpose(1, 2, 0)
+        power = np.einsum("ngd,ngd->n", block, block)
+        for row, lam in enumerate(lams):
+            chosen, gained, spent = _choose(quantizer, products, cross, bits_table, lam)
+            symbols[row, part] = chosen
+            distortion[row, part] = np.maximum(power + gained, 0.0)
+            bits[row, part] = spent
+    return [SearchResult(*parts) for parts in zip(symbols, distortion, bits, strict=True)]
+
+
+def _choose(
+    quantizer: Quantizer,
+    products: np.ndarray,
+    cross: np.ndarray,
+    bits_table: np.ndarray,
+    lam: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Symbols ``[n, S]``, distortion beyond ‖z‖² and bits ``[n]`` from the λ-free products."""
+    alphabet, num_stages = quantizer.alphabet_size, quantizer.num_stages
+    rows = np.arange(products.shape[2])
+    symbols = np.empty((len(rows), quantizer.num_symbols), np.uint16)
+    gained, spent = np.zeros(len(rows)), np.zeros(len(rows))
+    for group in range(quantizer.num_groups):
+        codes = cross[group].reshape(num_stages, alphabet, num_stages, alphabet)
+        for stage in range(num_stages):
+            position = group * num_stages + stage
+            span = slice(stage * alphabet, (stage + 1) * alphabet)
+            norms = np.diagonal(codes[stage, :, stage])
+            distance = norms - 2.0 * products[group, span].T
+            for earlier in range(stage):
+                taken = symbols[:, group * num_stages + earlier]
+                distance += 2.0 * codes[earlier, taken, stage]
+            chosen = (distance + lam * bits_table[position]).argmin(axis=1)
+            symbols[:, position] = chosen
+            gained += distance[rows, chosen]
+            spent += bits_table[position, chosen]
+    return symbols, gained, spent
+
+
+def search_exhaustive(
+    quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray, lam: float
+) -> SearchResult:
+    """Try every symbol sequence of every group: the true minimum of J, for tiny codebooks.
+
+    Parameters and errors as `search`; InputError also when a group has more than 2**20 sequences.
+    """
+    _check(quantizer, z, bits_table, lam)
+    num_stages, alphabet = quantizer.num_stages, quantizer.alphabet_size
+    if alphabet**num_stages > _EXHAUSTIVE_LIMIT:
+        raise InputError(
+            f"{alphabet}**{num_stages} sequences are too many to try; use search instead"
+        )
+    sequences = np.array(list(itertools.product(range(alphabet), repeat=num_stages)))
+    books = quantizer.with_skip().astype(np.float64)
+    groups = quantizer.grouped(z).astype(np.float64)
+    symbols = np.empty((len(z), quantizer.num_groups, num_stages), np.uint16)
+    for group in range(quantizer.num_groups):
+        table = bits_table.reshape(quantizer.num_groups, num_stages, alphabet)[group]
+        points = sum(books[group, stage, sequences[:, stage]] for stage in range(num_stages))
+        bits = table[np.arange(num_stages), sequences].sum(axis=1)
+        for row in range(len(z)):
+            error = groups[row, group] - points
+            cost = np.einsum("md,md->m", error, error) + lam * bits
+            symbols[row, group] = sequences[cost.argmin()]
+    return price(quantizer, z, symbols.reshape(len(z), -1), bits_table)

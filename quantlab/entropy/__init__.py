@@ -1,0 +1,12 @@
+"""Priors over code symbols, and the counting of bits."""
+
+from quantlab.entropy.bits import SymbolStatistics, symbol_statistics
+from quantlab.entropy.factorized import FactorizedPrior, check_symbols, count_symbols
+
+__all__ = [
+    "FactorizedPrior",
+    "SymbolStatistics",
+    "check_symbols",
+    "count_symbols",
+    "symbol_statistics",
+]

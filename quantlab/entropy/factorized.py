@@ -1,0 +1,137 @@
+"""The factorized prior: an order-0 model of each symbol position, in integer tables.
+
+Letters: ``N`` vectors, ``S`` symbol positions, ``A`` alphabet size (codes and SKIP). Probabilities
+are integer frequencies that sum to ``2**PRECISION_BITS``, so that every platform computes the same
+code lengths and a decoder can rebuild the table exactly.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from quantlab.errors import InputError
+
+PRECISION_BITS = 20
+_TOTAL = 1 << PRECISION_BITS
+_SMOOTHING = 0.5  # Krichevsky and Trofimov's estimator: half a count for every symbol
+
+
+@dataclass(frozen=True)
+class FactorizedPrior:
+    """Independent symbol frequencies at each position.
+
+    Attributes
+    ----------
+    frequencies : np.ndarray [shape=(S, A), dtype=uint32]
+        Each row sums to ``2**20`` and holds no zero, so every symbol can be coded.
+    """
+
+    frequencies: np.ndarray
+
+    def __post_init__(self) -> None:
+        table = np.asarray(self.frequencies)
+        if table.ndim != 2 or table.dtype.kind not in "ui":
+            raise InputError(
+                f"frequencies must be integers [S, A], given {table.dtype} {table.shape}"
+            )
+        if (
+            table.size == 0
+            or table.min() < 1
+            or (table.sum(axis=1, dtype=np.int64) != _TOTAL).any()
+        ):
+            raise InputError(f"each row of frequencies must be positive and sum to {_TOTAL}")
+        object.__setattr__(self, "frequencies", np.ascontiguousarray(table, dtype=np.uint32))
+
+    @classmethod
+    def from_counts(cls, counts: np.ndarray) -> "FactorizedPrior":
+        """Fit the prior to symbol counts, each raised by one half.
+
+        Parameters
+        ----------
+        counts : np.ndarray [shape=(S, A)]
+            How often each symbol was emitted at each position; finite and not negative. All zero
+            gives the uniform prior.
+
+        Returns
+        -------
+        FactorizedPrior
+            Frequencies within one unit of ``2**20`` times the smoothed shares.
+
+        Raises
+        ------
+        InputError
+            Counts are negative, not finite, not a matrix, or the alphabet exceeds the precision.
+
+        References
+        ----------
+        Krichevsky and Trofimov, "The performance of universal encoding", IEEE Trans. Inf. Theory
+        27 (1981), equation 4.
+        """
+        weights = np.asarray(counts, dtype=np.float64)
+        if weights.ndim != 2 or weights.shape[1] < 2 or weights.shape[1] > _TOTAL // 2:
+            raise InputError(
+                f"counts must be [S, A] with 2 <= A <= {_TOTAL // 2}, given {counts.shape}"
+            )
+        if not np.isfinite(weights).all() or (weights < 0).any():
+            raise InputError("counts must be finite and not negative")
+        smoothed = weights + _SMOOTHING
+        share = smoothed / smoothed.sum(axis=1, keepdims=True)
+        # One unit for everybody first, so that no symbol can become impossible to code.
+        table = 1 + np.floor(share * (_TOTAL - weights.shape[1])).astype(np.int64)
+        rows = np.arange(len(table))
+        table[rows, share.argmax(axis=1)] += _TOTAL - table.sum(axis=1)
+        return cls(table.astype(np.uint32))
+
+    @classmethod
+    def fit(cls, symbols: np.ndarray, *, alphabet_size: int) -> "FactorizedPrior":
+        """Fit the prior to emitted symbols ``[N, S]``; see `from_counts`."""
+        return cls.from_counts(count_symbols(symbols, alphabet_size=alphabet_size))
+
+    @property
+    def num_positions(self) -> int:
+        """Symbols per vector, S."""
+        return self.frequencies.shape[0]
+
+    @property
+    def alphabet_size(self) -> int:
+        """Symbols to choose from at each position, A = K + 1."""
+        return self.frequencies.shape[1]
+
+    @property
+    def parameter_bits(self) -> int:
+        """Bits of the stored table; the last entry of a row follows from the others."""
+        return self.num_positions * (self.alphabet_size - 1) * PRECISION_BITS
+
+    def bits_table(self) -> np.ndarray:
+        """Return the code length of every symbol, −log2 p, as float64 ``[S, A]`` in bits."""
+        return PRECISION_BITS - np.log2(self.frequencies.astype(np.float64))
+
+    def code_length_bits(self, symbols: np.ndarray) -> np.ndarray:
+        """Return Σ −log2 p of each row of `symbols` ``[N, S]`` as float64 ``[N]`` in bits."""
+        checked = check_symbols(symbols, alphabet_size=self.alphabet_size)
+        if checked.shape[1] != self.num_positions:
+            raise InputError(
+                f"symbols have {checked.shape[1]} positions, the prior {self.num_positions}"
+            )
+        return self.bits_table()[np.arange(self.num_positions), checked].sum(axis=1)
+
+
+def check_symbols(symbols: np.ndarray, *, alphabet_size: int) -> np.ndarray:
+    """Return `symbols` as int64 ``[N, S]``; InputError when not integers in ``[0, A)``."""
+    array = np.asarray(symbols)
+    if array.ndim != 2 or array.dtype.kind not in "ui":
+        raise InputError(f"symbols must be integers [N, S], given {array.dtype} {array.shape}")
+    if array.size and (array.min() < 0 or array.max() >= alphabet_size):
+        raise InputError(
+            f"symbols must lie in 0 … {alphabet_size - 1}, given {array.min()} … {array.max()}"
+        )
+    return array.astype(np.int64)
+
+
+def count_symbols(symbols: np.ndarray, *, alphabet_size: int) -> np.ndarray:
+    """Count each symbol at each position: int64 ``[S, A]`` from symbols ``[N, S]``."""
+    checked = check_symbols(symbols, alphabet_size=alphabet_size)
+    num_positions = checked.shape[1]
+    flat = checked + alphabet_size * np.arange(num_positions)
+    counts = np.bincount(flat.ravel(), minlength=num_positions * alphabet_size)
+    return counts.reshape(num_positions, alphabet_size)
