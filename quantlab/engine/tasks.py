@@ -1,0 +1,123 @@
+"""Independent tasks, run in order in this process or side by side in worker processes.
+
+A task writes its own result, so an interruption loses only what was in flight. Results do not
+depend on the number of workers: each task runs on one BLAS thread and brings its own seed.
+"""
+
+import os
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from quantlab.compat import single_thread
+from quantlab.engine.progress import Ticker
+from quantlab.errors import QuantlabError
+
+_POOL_RESTARTS = 2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one task ended.
+
+    Attributes
+    ----------
+    index : int
+        Position of the task in the list that was given.
+    value : Any
+        What the function returned; None when it failed.
+    error : str
+        Class and message of what it raised, ``""`` when it ended well.
+    trace : str
+        The traceback, ``""`` when it ended well.
+    """
+
+    index: int
+    value: Any
+    error: str = ""
+    trace: str = ""
+
+
+def default_workers() -> int:
+    """Return how many processes fit the cores that this process may use."""
+    return max(len(os.sched_getaffinity(0)), 1) if hasattr(os, "sched_getaffinity") else 1
+
+
+def run_tasks(
+    function: Callable[[Any], Any],
+    arguments: Sequence[Any],
+    *,
+    label: str,
+    workers: int = 1,
+    progress: bool = True,
+) -> list[Outcome]:
+    """Call `function` on every argument; an exception ends its own task only.
+
+    Parameters
+    ----------
+    function : Callable
+        A module-level function of one argument.
+    arguments : Sequence[Any]
+        One per task, picklable when `workers` > 1.
+    label : str
+        What the progress line calls the work.
+    workers : int
+        Processes to use, ≥ 1; with 1 everything runs in this process.
+    progress : bool
+        Whether to show progress.
+
+    Returns
+    -------
+    list[Outcome]
+        In the order of `arguments`.
+
+    Raises
+    ------
+    QuantlabError
+        Worker processes died again and again, for want of memory for instance.
+    KeyboardInterrupt
+        The user interrupted; finished tasks have written their results.
+    """
+    outcomes: dict[int, Outcome] = {}
+    with Ticker(label, len(arguments), shown=progress) as ticker:
+        for outcome in _run(function, list(enumerate(arguments)), max(workers, 1)):
+            outcomes[outcome.index] = outcome
+            ticker.advance()
+    return [outcomes[index] for index in range(len(arguments))]
+
+
+def _run(
+    function: Callable[[Any], Any], tasks: list[tuple[int, Any]], workers: int
+) -> Iterator[Outcome]:
+    if workers == 1 or len(tasks) < 2:
+        for index, argument in tasks:
+            yield _guarded(function, index, argument)
+        return
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    pending = dict(tasks)
+    for attempt in range(_POOL_RESTARTS + 1):
+        pool = Parallel(n_jobs=workers, return_as="generator_unordered")
+        jobs = [delayed(_guarded)(function, index, item) for index, item in pending.items()]
+        try:
+            for outcome in cast("Iterator[Outcome]", pool(jobs)):
+                pending.pop(outcome.index)
+                yield outcome
+            return
+        except BrokenProcessPool as error:
+            if attempt == _POOL_RESTARTS:
+                raise QuantlabError(
+                    f"worker processes died {attempt + 1} times, with {len(pending)} tasks left; "
+                    "memory may be short: run the same command with --workers 1 to resume"
+                ) from error
+
+
+def _guarded(function: Callable[[Any], Any], index: int, argument: Any) -> Outcome:
+    try:
+        with single_thread():
+            return Outcome(index, function(argument))
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        return Outcome(index, None, text, traceback.format_exc())
