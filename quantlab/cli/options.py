@@ -1,0 +1,24 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quantlab.engine import default_workers
+
+Workers = Annotated[
+    int, typer.Option(min=0, help="Processes to use; 0 takes one per core.", show_default="0")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Run = Annotated[Path, typer.Argument(help="Run folder.", show_default=False)]
+
+
+def processes(workers: int) -> int:
+    """Return how many processes `workers` stands for."""
+    return workers or default_workers()
+
+
+def say(text: str) -> None:
+    """Print a line of result to standard output."""
+    typer.echo(text)

@@ -1,0 +1,154 @@
+"""Commands on studies: train codecs, sweep λ, write the report."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from quantlab.cli.options import Quiet, Run, Workers, processes, say
+from quantlab.errors import InputError
+from quantlab.sweep import (
+    EACH_EMOTION,
+    RunFolder,
+    StudySettings,
+    prepare_data,
+    read_study,
+)
+
+_YAML_ENDINGS = (".yaml", ".yml")
+
+
+def train(
+    run: Run,
+    bias: Annotated[
+        str, typer.Option(help="'each' for one biased codec per emotion, or emotions with commas.")
+    ] = "",
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option(help="Further recipe, 'mixed:sad=.5,happy=.5' for instance; repeatable."),
+    ] = None,
+    groups: Annotated[int | None, typer.Option(help="Groups of dimensions.")] = None,
+    stages: Annotated[int | None, typer.Option(help="Residual stages per group.")] = None,
+    codes: Annotated[int | None, typer.Option(help="Codes per stage, SKIP not counted.")] = None,
+    trainer: Annotated[str | None, typer.Option(help="kmeans or ema.")] = None,
+    lams: Annotated[
+        str, typer.Option(help="λ with commas instead of those found from the data.")
+    ] = "",
+    seeds: Annotated[str, typer.Option(help="Seeds with commas.")] = "",
+    workers: Workers = 0,
+    quiet: Quiet = False,
+) -> int:
+    """Train the codecs of a run: balanced, and the recipes asked for."""
+    from quantlab.sweep import train as train_codecs
+
+    folder = RunFolder(run)
+    values = folder.read_study().model_dump(mode="json")
+    quantizer = values["codec"]["quantizer"]
+    asked = {"groups": groups, "stages": stages, "codes": codes, "trainer": trainer}
+    quantizer.update({key: value for key, value in asked.items() if value is not None})
+    if lams:
+        values["codec"]["ladder"]["lams"] = _numbers(lams, "--lams")
+    if seeds:
+        values["seeds"] = _numbers(seeds, "--seeds")
+    if bias or recipe:
+        values["recipes"] = ["balanced", *_biased(bias), *(recipe or [])]
+    study = StudySettings.parse(values, where="options of train")
+    trained = train_codecs(run, study, workers=processes(workers), progress=not quiet)
+    _say_failures(trained.failures)
+    say(
+        f"{trained.num_codecs} codecs ({trained.num_new} new), {len(trained.ladder)} λ up to "
+        f"{trained.ladder[-1]:g}: {run / 'codecs'}"
+    )
+    return trained.exit_code
+
+
+def _numbers(text: str, option: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"{option} takes numbers with commas between, given {text!r}") from None
+
+
+def _biased(bias: str) -> list[str]:
+    if bias == "each":
+        return [EACH_EMOTION]
+    return [f"biased:{emotion.strip()}" for emotion in bias.split(",") if emotion.strip()]
+
+
+def _say_failures(failures: tuple[str, ...]) -> None:
+    for line in failures:
+        typer.echo(f"failed: {line}", err=True)
+
+
+def sweep(
+    source: Annotated[
+        Path, typer.Argument(help="Run folder, or an experiment file.", show_default=False)
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Run folder of an experiment file; runs/<name>."),
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run trials that failed before again.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Allow more than 10 000 trials.")] = False,
+    workers: Workers = 0,
+    quiet: Quiet = False,
+) -> int:
+    """Evaluate every codec over the λ ladder; an interrupted sweep goes on where it was.
+
+    With an experiment file, whatever comes before is done first: index, embed and train.
+    """
+    from quantlab.sweep import sweep as sweep_run
+
+    run, durations = source, {}
+    if source.suffix in _YAML_ENDINGS:
+        study = read_study(source)
+        run = output or Path("runs") / study.name
+        durations = _prepare(run, study, processes(workers), quiet)
+    elif output is not None:
+        raise InputError("--output goes with an experiment file; a run folder is its own output")
+    done = sweep_run(
+        run,
+        workers=processes(workers),
+        retry_failed=retry_failed,
+        many=yes,
+        progress=not quiet,
+        durations_s=durations,
+    )
+    if done.num_failed:
+        typer.echo(
+            f"{done.num_failed} of {done.num_trials} trials failed; see *.failed.json in "
+            f"{run / 'trials'}, then run again with --retry-failed",
+            err=True,
+        )
+    say(f"{done.num_trials} trials ({done.num_new} new): {done.table}")
+    return done.exit_code
+
+
+def _prepare(run: Path, study: StudySettings, workers: int, quiet: bool) -> dict[str, float]:
+    """Index, embed and train as an experiment file asks; return the seconds of each stage."""
+    from quantlab.sweep import train as train_codecs
+
+    durations: dict[str, Any] = {}
+    begin = time.monotonic()
+    prepare_data(run, study, workers=workers, progress=not quiet)
+    durations["data"] = round(time.monotonic() - begin, 1)
+    begin = time.monotonic()
+    _say_failures(train_codecs(run, study, workers=workers, progress=not quiet).failures)
+    durations["train"] = round(time.monotonic() - begin, 1)
+    return durations
+
+
+def report(
+    run: Run,
+    png: Annotated[
+        bool, typer.Option("--png", help="Write every figure as PNG, too (needs chromium).")
+    ] = False,
+) -> int:
+    """Write report.html and the figures of a run; it opens without a network."""
+    from quantlab.figures import write_report
+
+    say(f"report: {write_report(run, png=png)}")
+    return 0

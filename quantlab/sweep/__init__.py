@@ -1,0 +1,31 @@
+"""Studies: train the codecs of a run, evaluate them over the λ ladder, and tabulate the results."""
+
+from quantlab.sweep.folder import RunFolder
+from quantlab.sweep.prepare import prepare_data
+from quantlab.sweep.quantize import QuantizedSet, quantize_set
+from quantlab.sweep.run import Swept, read_rows, sweep
+from quantlab.sweep.settings import (
+    EACH_EMOTION,
+    DataSettings,
+    SplitSettings,
+    StudySettings,
+    read_study,
+)
+from quantlab.sweep.train import Trained, train
+
+__all__ = [
+    "EACH_EMOTION",
+    "DataSettings",
+    "QuantizedSet",
+    "RunFolder",
+    "SplitSettings",
+    "StudySettings",
+    "Swept",
+    "Trained",
+    "prepare_data",
+    "quantize_set",
+    "read_rows",
+    "read_study",
+    "sweep",
+    "train",
+]

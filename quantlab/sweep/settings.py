@@ -1,0 +1,162 @@
+"""Settings of a study: data, split, recipes, codec, seeds, probes, reductions and references."""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from quantlab.codebooks import CodecSettings, parse_recipe
+from quantlab.config import Settings, fingerprint
+from quantlab.errors import ConfigError, QuantlabError
+from quantlab.store import read_yaml
+
+EACH_EMOTION = "biased:*"
+
+Protocol = Literal["speaker", "text"]
+
+
+class DataSettings(Settings):
+    """Where the embeddings come from: a ready set, or a corpus and an embedder."""
+
+    embeddings: str = ""
+    """Folder of an embedding set, relative to where the command runs."""
+
+    corpus: str = ""
+    """Folder of a corpus to index and embed, when there is no set yet."""
+
+    reader: str = "auto"
+    """Which corpus reader to use; ``auto`` recognises the layout."""
+
+    embedder: str = "functionals"
+    """Embedder by name."""
+
+    embedder_settings: dict[str, Any] = Field(default_factory=dict)
+    """Settings of the embedder; see its settings class."""
+
+    level: Literal["utterance", "frame"] = "utterance"
+    """One vector per clip, or frames."""
+
+    licence: str = ""
+    """Licence of the corpus; everything derived from it carries it."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.embeddings and self.corpus:
+            raise ValueError("give embeddings or corpus, not both")
+        return self
+
+
+class SplitSettings(Settings):
+    """How training and evaluation items are kept apart."""
+
+    protocols: tuple[Protocol, ...] = ("speaker", "text")
+    """``speaker``: new speakers. ``text``: new sentences of known speakers."""
+
+    speaker_folds: int | None = Field(default=None, ge=2)
+    """Folds over speakers; by default one speaker is left out at a time, above twelve 10 folds."""
+
+    text_folds: int = Field(default=3, ge=2)
+    """Folds over sentences."""
+
+    text_recipes: tuple[str, ...] = ("balanced",)
+    """Recipes that are also evaluated on new sentences of known speakers."""
+
+
+class StudySettings(Settings):
+    """A whole study; every key of an experiment file."""
+
+    name: str = Field(default="study", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Name of the run, used in figures and as the folder under ``runs``."""
+
+    data: DataSettings = DataSettings()
+    """Where the embeddings come from."""
+
+    emotions: tuple[str, ...] = ()
+    """Emotions to study; empty takes all that have `min_clips` clips."""
+
+    min_clips: int = Field(default=16, ge=2)
+    """Fewest clips of an emotion."""
+
+    recipes: tuple[str, ...] = ("balanced",)
+    """Training recipes; ``biased:*`` stands for one biased codec per emotion."""
+
+    split: SplitSettings = SplitSettings()
+    """How training and evaluation items are kept apart."""
+
+    codec: CodecSettings = CodecSettings()
+    """Quantizer, prior and ladder."""
+
+    seeds: tuple[int, ...] = (0,)
+    """Each seed trains and evaluates every codec once more."""
+
+    probes: tuple[Literal["logistic", "svm", "mlp"], ...] = ("logistic",)
+    """Classifiers trained on clean training items."""
+
+    reductions: tuple[Literal["drop_least", "coarse_step"], ...] = ("drop_least", "coarse_step")
+    """Similarity reductions of the balanced codec, matched to its similarity at each λ."""
+
+    references: tuple[Literal["shrink_mean", "shrink_class"], ...] = ("shrink_mean", "shrink_class")
+    """References matched in distortion."""
+
+    max_train_vectors: int = Field(default=200_000, ge=64)
+    """Most training vectors of a codec; more are sampled down."""
+
+    @field_validator("recipes")
+    @classmethod
+    def _known_recipes(cls, recipes: tuple[str, ...]) -> tuple[str, ...]:
+        for recipe in recipes:
+            if recipe != EACH_EMOTION:
+                _parse(recipe)
+        if len(set(recipes)) != len(recipes) or not recipes:
+            raise ValueError("name each recipe once, and at least one")
+        if "balanced" not in recipes:
+            raise ValueError(
+                "'balanced' must be among the recipes; the others are compared with it"
+            )
+        return recipes
+
+    @field_validator("seeds", "probes")
+    @classmethod
+    def _some(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not values or len(set(values)) != len(values):
+            raise ValueError("give at least one value, and each once")
+        return values
+
+    def __hash__(self) -> int:
+        """Hash by content, so that worker processes can keep what they opened for a study."""
+        return hash(fingerprint(self))
+
+    def resolved_recipes(self, emotions: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the recipes with ``biased:*`` written out, each once."""
+        names: dict[str, None] = {}
+        for recipe in self.recipes:
+            each = [f"biased:{emotion}" for emotion in emotions]
+            names.update(dict.fromkeys(each if recipe == EACH_EMOTION else [recipe]))
+        return tuple(names)
+
+
+def _parse(recipe: str) -> None:
+    try:
+        parse_recipe(recipe)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+
+
+def read_study(path: str | Path) -> StudySettings:
+    """Read an experiment file.
+
+    Raises
+    ------
+    InputError
+        The file is missing.
+    ConfigError
+        A key is unknown or a value out of range; the message names the key.
+    """
+    values = read_yaml(path)
+    values.setdefault("name", Path(path).stem)
+    try:
+        return StudySettings.parse(values, where=str(path))
+    except ConfigError:
+        raise
+    except QuantlabError as error:
+        raise ConfigError(f"{path}: {error}") from error

@@ -1,0 +1,150 @@
+"""The analysis of a sweep: tidy tables and a description of the run, for figures and app."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from quantlab.analysis import random_pair_cosine, summarise
+from quantlab.codebooks import Codec
+from quantlab.config import fingerprint
+from quantlab.store import provenance, read_table, write_json, write_table
+from quantlab.sweep.measure import ROW_DECIMALS
+from quantlab.sweep.train import codec_task
+from quantlab.sweep.workspace import ALL_ITEMS, Workspace, fit_scaling
+
+_KINDS = {"f": "float64", "i": "int64", "b": "bool"}
+_PAIR_SEED = 0
+
+
+def write_analysis(
+    work: Workspace,
+    *,
+    ladder: Sequence[float],
+    num_trials: int,
+    failures: Sequence[Mapping[str, Any]],
+    durations_s: Mapping[str, float],
+) -> None:
+    """Write ``analysis/*.parquet`` and ``analysis/summary.json`` of a run.
+
+    Parameters
+    ----------
+    work : Workspace
+        The run, with its ``sweep.parquet`` in place.
+    ladder : Sequence[float]
+        The λ of the study.
+    num_trials : int
+        Trials of the study.
+    failures : Sequence[Mapping[str, Any]]
+        Records of failed trials.
+    durations_s : Mapping[str, float]
+        Seconds spent by stage.
+    """
+    rows = read_table(work.folder.sweep)
+    tables = summarise(rows, emotions=work.emotions)
+    for name in ("similarity", "rate", "accuracy", "confusion", "attraction"):
+        _write(work, name, getattr(tables, name))
+    _write(work, "references", _reference_lines(work))
+    write_json(
+        work.folder.analysis / "summary.json",
+        _describe(work, ladder, num_trials, failures, durations_s),
+    )
+
+
+def _write(work: Workspace, name: str, table: pd.DataFrame) -> None:
+    schema = {str(name): _KINDS.get(table[name].dtype.kind, "string") for name in table.columns}
+    texts = {
+        column: table[column].astype(str) for column, kind in schema.items() if kind == "string"
+    }
+    reals = {
+        column: table[column].round(ROW_DECIMALS)
+        for column, kind in schema.items()
+        if kind == "float64"
+    }
+    write_table(
+        work.folder.analysis / f"{name}.parquet", table.assign(**texts, **reals), schema=schema
+    )
+
+
+def _reference_lines(work: Workspace) -> pd.DataFrame:
+    """Tabulate the cosine of typical random pairs, which similarity is to be read against."""
+    means = work.embeddings.time_means(work.rows)
+    scaling = fit_scaling(work, ALL_ITEMS)
+    rows = []
+    for metric, vectors in (
+        ("random_pair_cos_raw_means", means),
+        ("random_pair_cos_centred_means", scaling.forward(means)),
+    ):
+        value = random_pair_cosine(vectors, rng=np.random.default_rng(_PAIR_SEED))
+        rows.append({"metric": metric, "value": value, "note": "mean over random pairs of items"})
+    return pd.DataFrame(rows)
+
+
+def _describe(
+    work: Workspace,
+    ladder: Sequence[float],
+    num_trials: int,
+    failures: Sequence[Mapping[str, Any]],
+    durations_s: Mapping[str, float],
+) -> dict[str, Any]:
+    study, card = work.study, work.embeddings.card
+    codec = Codec.load(codec_task(work, "balanced", ALL_ITEMS, study.seeds[0], ()).folder)
+    shape = codec.card_
+    return {
+        "run": study.name,
+        "fingerprint": fingerprint({"study": study, "data": work.data_fingerprint}),
+        "emotions": list(work.emotions),
+        "recipes": list(work.recipes),
+        "protocols": _protocols(work),
+        "ladder": list(ladder),
+        "lam_raw_per_lam": codec.scaling_.scale**2,
+        "mode": "direct",
+        "probes": list(study.probes),
+        "num_items": len(work.items),
+        "num_speakers": len(set(work.items["speaker"].astype(str))),
+        "num_dims": work.embeddings.num_dims,
+        "groups": study.codec.quantizer.groups,
+        "stages": study.codec.quantizer.stages,
+        "codes": shape["codes"],
+        "codes_asked": shape["codes_asked"],
+        "num_training_vectors": shape["num_training_vectors"],
+        "parameter_bits": codec.parameter_bits,
+        "symbols": codec.num_symbols,
+        "trainer": study.codec.quantizer.trainer,
+        "prior": "factorized",
+        "prior_start": shape["prior_start"],
+        "seeds": list(study.seeds),
+        "embedder": dict(card["embedder"]),
+        "level": work.embeddings.level,
+        "corpus": ", ".join(card["corpora"]) or "unnamed",
+        "language": ", ".join(card["languages"]),
+        "licence": card["licence"],
+        "num_skipped": card.get("num_skipped", 0),
+        "notes": list(work.notes),
+        "trials": {
+            "done": num_trials - len(failures),
+            "total": num_trials,
+            "failed": len(failures),
+        },
+        "failures": [
+            {key: failure[key] for key in ("recipe", "fold", "error")} for failure in failures
+        ],
+        "provenance": {**provenance(), "device": "cpu", "durations_s": dict(durations_s)},
+    }
+
+
+def _protocols(work: Workspace) -> dict[str, dict[str, int]]:
+    described = {}
+    speakers = work.items["speaker"].astype(str).to_numpy()
+    for protocol in work.study.split.protocols:
+        folds = [fold for key, fold in work.folds.items() if key.startswith(f"{protocol}/")]
+        if folds:
+            tested = [row for fold in folds for row in fold.test]
+            described[protocol] = {
+                "num_folds": len(folds),
+                "num_items": len(tested),
+                "num_speakers": len(set(speakers[tested])),
+                "train_speakers_per_fold": min(len(set(speakers[fold.train])) for fold in folds),
+            }
+    return described

@@ -1,0 +1,215 @@
+"""One trial: one codec over the whole λ ladder, with its reductions and references.
+
+A trial reads a codec that was trained without the items it is evaluated on and writes one table,
+renamed into place when whole. Letters: ``N`` items, ``T`` frames, ``D`` dimensions.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from quantlab.baselines import Reduced, coarse_step, drop_least, shrink
+from quantlab.codebooks import Codec, parse_recipe
+from quantlab.config import SHORT_FINGERPRINT, fingerprint
+from quantlab.embedders import Frames
+from quantlab.entropy import symbol_statistics
+from quantlab.errors import InputError, IntegrityError
+from quantlab.store import read_table, table_metadata, write_table
+from quantlab.sweep.folder import RunFolder
+from quantlab.sweep.measure import ROW_DECIMALS, measure, row_schema
+from quantlab.sweep.train import CodecTask
+from quantlab.sweep.workspace import (
+    FoldState,
+    Workspace,
+    fold_state,
+    shared_workspace,
+    train_vectors,
+)
+
+_FORMAT = 1  # raise when the same settings and data give other rows
+_REDUCED_RECIPE = "balanced"
+
+
+@dataclass(frozen=True)
+class TrialTask:
+    """One trial to run.
+
+    Attributes
+    ----------
+    codec : CodecTask
+        The codec that is evaluated, on the items its fold leaves out.
+    fingerprint : str
+        Hash of resolved settings, data and format: 64 hexadecimal characters.
+    """
+
+    codec: CodecTask
+    fingerprint: str
+
+    @property
+    def short(self) -> str:
+        """The first twelve characters, which name the files."""
+        return self.fingerprint[:SHORT_FINGERPRINT]
+
+    @property
+    def table(self) -> Path:
+        """Where the rows go."""
+        return RunFolder(Path(self.codec.run)).trials / f"{self.short}.parquet"
+
+    @property
+    def failure(self) -> Path:
+        """Where the traceback of a failed trial goes."""
+        return self.table.with_suffix(".failed.json")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the table is there and whole."""
+        try:
+            if table_metadata(self.table).get("fingerprint") != self.fingerprint:
+                return False
+            read_table(self.table)
+        except (InputError, IntegrityError):
+            return False
+        return True
+
+
+def trial_task(task: CodecTask) -> TrialTask:
+    """Name the trial of a codec by everything that decides its rows."""
+    study = task.study
+    identity = fingerprint(
+        {
+            "format": _FORMAT,
+            "codec": task.identity,
+            "ladder": task.ladder,
+            "fold": task.fold,
+            "probes": study.probes,
+            "reductions": study.reductions,
+            "references": study.references,
+        }
+    )
+    return TrialTask(task, identity)
+
+
+def run_trial(task: TrialTask) -> None:
+    """Evaluate one codec and write its table."""
+    codec_task = task.codec
+    work = shared_workspace(codec_task.run, codec_task.study)
+    state = fold_state(codec_task.run, codec_task.study, codec_task.fold)
+    codec = Codec.load(codec_task.folder)
+    test = work.folds[codec_task.fold].test
+    rng = np.random.default_rng(int(task.fingerprint[:15], 16))
+    parts = list(_methods(work, state, codec, codec_task, test, rng))
+    rows = pd.concat([_with_keys(work, task, codec, test, *part) for part in parts])
+    schema = row_schema(work)
+    write_table(
+        task.table,
+        _rounded(rows.loc[:, list(schema)]),
+        schema=schema,
+        metadata={"fingerprint": task.fingerprint},
+    )
+
+
+def _methods(
+    work: Workspace,
+    state: FoldState,
+    codec: Codec,
+    task: CodecTask,
+    test: np.ndarray,
+    rng: np.random.Generator,
+) -> Iterator[tuple[str, float, pd.DataFrame]]:
+    """Yield method, λ and measured rows of everything that a trial compares."""
+    frames = work.embeddings.frames(work.rows[test])
+    z = Frames(state.scaling.forward(frames.values), frames.offsets)
+    if task.recipe == _REDUCED_RECIPE:
+        yield "clean", np.nan, measure(work, state, z, z.values)
+    targets = []
+    for encoded in codec.encode_ladder(frames.values, codec.ladder_):
+        statistics = symbol_statistics(encoded.symbols, alphabet_size=codec.alphabet_size)
+        of_set = {
+            "set_entropy_bits": statistics.entropy_bits,
+            "set_distinct_sequences": float(statistics.distinct_sequences),
+            "set_num_vectors": float(statistics.num_vectors),
+        }
+        z_hat = state.scaling.forward(codec.decode(encoded.symbols))
+        rows = measure(work, state, z, z_hat, bits=encoded.code_length_bits, of_set=of_set)
+        yield "codec", encoded.lam, rows
+        targets.append(_set_mean(rows))
+        for name, point in _references(work, state, task):
+            blurred = shrink(z.values, z.offsets, rows["distortion"].to_numpy(), toward=point)
+            yield name, encoded.lam, measure(work, state, z, blurred)
+    if task.recipe == _REDUCED_RECIPE:
+        z_train = state.scaling.forward(train_vectors(work, task.recipe, task.fold, rng=rng))
+        for name in task.study.reductions:
+            reduced = _REDUCTIONS[name](codec, z, z_train, targets, rng)
+            for lam, result in zip(codec.ladder_, reduced, strict=True):
+                rows = measure(work, state, z, result.z_hat, bits=result.code_length_bits)
+                yield name, lam, rows
+
+
+def _set_mean(rows: pd.DataFrame) -> float:
+    """Mean centred cosine over all frames of the set, which the reductions are matched to."""
+    return float(np.average(rows["cos_centred_frames"], weights=rows["num_frames"]))
+
+
+def _references(
+    work: Workspace, state: FoldState, task: CodecTask
+) -> Iterator[tuple[str, np.ndarray]]:
+    if "shrink_mean" in task.study.references:
+        yield "shrink_mean", np.zeros(state.centroids.shape[1])
+    recipe = parse_recipe(task.recipe)
+    if recipe.kind == "biased" and "shrink_class" in task.study.references:
+        emotion = next(iter(recipe.shares))
+        yield "shrink_class", state.centroids[work.emotions.index(emotion)]
+
+
+def _drop_least(
+    codec: Codec, z: Frames, z_train: np.ndarray, targets: list[float], rng: np.random.Generator
+) -> list[Reduced]:
+    return drop_least(codec.quantizer_, z.values, z_train, targets, rng=rng)
+
+
+def _coarse_step(
+    codec: Codec, z: Frames, z_train: np.ndarray, targets: list[float], rng: np.random.Generator
+) -> list[Reduced]:
+    return coarse_step(z.values, z_train, targets)
+
+
+_REDUCTIONS: dict[str, Callable[..., list[Reduced]]] = {
+    "drop_least": _drop_least,
+    "coarse_step": _coarse_step,
+}
+
+
+def _with_keys(
+    work: Workspace,
+    task: TrialTask,
+    codec: Codec,
+    test: np.ndarray,
+    method: str,
+    lam: float,
+    rows: pd.DataFrame,
+) -> pd.DataFrame:
+    items = work.items.iloc[test]
+    protocol, fold = task.codec.fold.split("/", 1)
+    unit = codec.scaling_.scale**2
+    return rows.assign(
+        trial=task.short,
+        codec=parse_recipe(task.codec.recipe).folder,
+        recipe=task.codec.recipe,
+        protocol=protocol,
+        fold=fold,
+        seed=task.codec.seed,
+        mode="direct",
+        method=method,
+        lam=lam,
+        lam_raw=lam * unit,
+        **{name: items[name].to_numpy() for name in ("item", "emotion", "speaker", "text_id")},
+    )
+
+
+def _rounded(rows: pd.DataFrame) -> pd.DataFrame:
+    """Round reals, so that rows do not depend on the last bits of a sum."""
+    reals = rows.select_dtypes("float64").columns
+    return rows.assign(**{name: rows[name].round(ROW_DECIMALS) for name in reals})

@@ -1,0 +1,223 @@
+"""A run opened for work: items, folds, scaling, class centroids and probes, each made once.
+
+Letters: ``N`` items, ``D`` dimensions, ``E`` emotions. Worker processes keep the workspaces and
+folds that they used last, so that trials of one fold share what does not depend on the codec.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from quantlab.analysis import FittedProbe, centroids, fit_probe
+from quantlab.codebooks import Scaling, capacity, parse_recipe, select
+from quantlab.config import fingerprint
+from quantlab.corpora import EMOTIONS, Fold, speaker_folds, text_folds, validate
+from quantlab.embedders import EmbeddingSet, open_set
+from quantlab.errors import InputError
+from quantlab.sweep.folder import RunFolder
+from quantlab.sweep.settings import StudySettings
+
+ALL_ITEMS = "all"
+
+
+@dataclass(frozen=True, eq=False)
+class Workspace:
+    """What a study works on.
+
+    Attributes
+    ----------
+    folder : RunFolder
+        Where results go.
+    study : StudySettings
+        The settings.
+    embeddings : EmbeddingSet
+        All items of the set.
+    rows : np.ndarray [shape=(N,), dtype=int64]
+        The items of the study: those with one of its emotions.
+    items : pd.DataFrame
+        Their table, numbered from 0.
+    emotions : tuple[str, ...]
+        The E classes in canonical order.
+    folds : dict[str, Fold]
+        ``"speaker/<name>"`` and ``"text/<name>"`` to positions in `items`.
+    notes : tuple[str, ...]
+        What a reader of the results should know.
+    """
+
+    folder: RunFolder
+    study: StudySettings
+    embeddings: EmbeddingSet
+    rows: np.ndarray
+    items: pd.DataFrame
+    emotions: tuple[str, ...]
+    folds: dict[str, Fold]
+    notes: tuple[str, ...]
+
+    @property
+    def recipes(self) -> tuple[str, ...]:
+        """The recipes of the study, written out."""
+        return self.study.resolved_recipes(self.emotions)
+
+    @property
+    def data_fingerprint(self) -> str:
+        """Hash of the embeddings and of which items are used."""
+        return fingerprint({"set": self.embeddings.fingerprint, "rows": self.rows.tolist()})
+
+    def train_items(self, fold: str) -> np.ndarray:
+        """Positions in `items` that codecs of a fold may see; ``"all"`` means every item."""
+        return np.arange(len(self.items)) if fold == ALL_ITEMS else self.folds[fold].train
+
+
+def open_workspace(folder: RunFolder, study: StudySettings) -> Workspace:
+    """Open the embeddings of a study and make its folds.
+
+    Raises
+    ------
+    InputError
+        There are no embeddings, an emotion has too few clips, or the split is impossible.
+    """
+    source = study.data.embeddings or folder.embeddings
+    embeddings = open_set(source)
+    table = embeddings.items.assign(path=embeddings.items["item"])
+    emotions, notes = _choose_emotions(study, table)
+    rows = np.flatnonzero(table["emotion"].isin(emotions))
+    items = table.iloc[rows].reset_index(drop=True)
+    folds, fold_notes = _make_folds(study, items)
+    notes += fold_notes
+    for protocol in study.split.protocols:
+        parts = [fold for key, fold in folds.items() if key.startswith(f"{protocol}/")]
+        if parts:
+            report = validate(
+                items,
+                folds=parts,
+                disjoint=protocol,
+                emotions=emotions,
+                embedder_card=embeddings.card["embedder"],
+            )
+            notes += [text for text in report.warnings if text not in notes]
+    return Workspace(folder, study, embeddings, rows, items, emotions, folds, tuple(notes))
+
+
+def _choose_emotions(
+    study: StudySettings, table: pd.DataFrame
+) -> tuple[tuple[str, ...], list[str]]:
+    counts = Counter(table["emotion"].astype(str))
+    wanted = study.emotions or tuple(name for name in EMOTIONS if counts.get(name, 0) > 0)
+    unknown = [name for name in wanted if name not in EMOTIONS]
+    if unknown:
+        raise InputError(f"unknown emotion {', '.join(unknown)}; known are {', '.join(EMOTIONS)}")
+    small = {
+        name: int(counts.get(name, 0)) for name in wanted if counts.get(name, 0) < study.min_clips
+    }
+    listed = ", ".join(f"{name} ({count})" for name, count in small.items())
+    if small and study.emotions:
+        raise InputError(
+            f"too few clips of {listed}; {study.min_clips} are needed: leave the emotion out, "
+            "add clips, or lower min_clips"
+        )
+    emotions = tuple(name for name in EMOTIONS if name in wanted and name not in small)
+    if len(emotions) < 2:
+        raise InputError(
+            f"a study needs two emotions with {study.min_clips} clips each; "
+            f"there are {', '.join(f'{name} ({count})' for name, count in counts.items())}"
+        )
+    return emotions, [f"left out for want of clips: {listed}"] if small else []
+
+
+def _make_folds(study: StudySettings, items: pd.DataFrame) -> tuple[dict[str, Fold], list[str]]:
+    folds: dict[str, Fold] = {}
+    notes: list[str] = []
+    makers = {
+        "speaker": lambda: speaker_folds(items, study.split.speaker_folds),
+        "text": lambda: text_folds(items, study.split.text_folds),
+    }
+    for protocol in study.split.protocols:
+        try:
+            made = makers[protocol]()
+        except InputError as error:
+            notes.append(f"protocol '{protocol}' left out: {error}")
+            continue
+        folds.update({f"{protocol}/{fold.name}": fold for fold in made})
+    if not folds:
+        raise InputError("; ".join(notes) or "no protocol was asked for")
+    return folds, notes
+
+
+@lru_cache(maxsize=2)
+def shared_workspace(path: str, study: StudySettings) -> Workspace:
+    """Open a workspace once per process; `study` is frozen, so it can be part of the key."""
+    return open_workspace(RunFolder(Path(path)), study)
+
+
+@dataclass(frozen=True, eq=False)
+class FoldState:
+    """What all codecs of one fold share.
+
+    Attributes
+    ----------
+    scaling : Scaling
+        Fitted to the fold's training items.
+    centroids : np.ndarray [shape=(E, D)]
+        Class means of training items, in z.
+    probes : dict[str, FittedProbe]
+        Classifiers trained on clean training items, in z.
+    """
+
+    scaling: Scaling
+    centroids: np.ndarray
+    probes: dict[str, FittedProbe]
+
+
+def fit_scaling(work: Workspace, fold: str) -> Scaling:
+    """Fit the scaling to the training frames of a fold (at most `max_train_vectors` of them)."""
+    frames, labels, _ = _train_frames(work, fold)
+    rng = np.random.default_rng(int(fingerprint({"scaling": fold})[:15], 16))
+    limit = work.study.max_train_vectors
+    if len(frames) > limit:
+        kept = np.sort(rng.choice(len(frames), limit, replace=False))
+        frames, labels = frames[kept], labels[kept]
+    return Scaling.fit(work.embeddings.take(frames), labels)
+
+
+@lru_cache(maxsize=2)
+def fold_state(path: str, study: StudySettings, fold: str) -> FoldState:
+    """Fit what all codecs of a fold share, once per process."""
+    work = shared_workspace(path, study)
+    scaling = fit_scaling(work, fold)
+    train = work.train_items(fold)
+    z_means = scaling.forward(work.embeddings.time_means(work.rows[train]))
+    labels = work.items["emotion"].astype(str).to_numpy()[train]
+    probes = {name: fit_probe(name, z_means, labels.tolist(), seed=0) for name in study.probes}
+    middles = centroids(z_means, labels.tolist(), work.emotions)
+    return FoldState(scaling, middles, probes)
+
+
+def train_vectors(
+    work: Workspace, recipe: str, fold: str, *, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw the training vectors ``[n, D]`` of a recipe in a fold, equally many for every recipe."""
+    frames, emotions, speakers = _train_frames(work, fold)
+    budget = min(capacity(parse_recipe(name), emotions) for name in work.recipes)
+    budget = min(budget, work.study.max_train_vectors)
+    chosen = select(parse_recipe(recipe), emotions, speakers, budget=budget, rng=rng)
+    return work.embeddings.take(frames[chosen])
+
+
+def _train_frames(work: Workspace, fold: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Frame numbers in the set, and the emotion and speaker of each, of a fold's training items."""
+    train = work.train_items(fold)
+    starts, ends = work.embeddings.offsets[:-1], work.embeddings.offsets[1:]
+    rows = work.rows[train]
+    frames = np.concatenate([np.arange(starts[row], ends[row]) for row in rows])
+    lengths = ends[rows] - starts[rows]
+    emotions = work.items["emotion"].astype(str).to_numpy(dtype=object)[train]
+    speakers = work.items["speaker"].astype(str).to_numpy(dtype=object)[train]
+    return (
+        frames,
+        np.repeat(emotions, lengths).astype(str),
+        np.repeat(speakers, lengths).astype(str),
+    )
