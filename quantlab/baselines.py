@@ -261,5 +261,7 @@ def shrink(
     lengths = np.diff(offsets)
     power = np.add.reduceat(np.einsum("td,td->t", away, away), offsets[:-1]) / lengths
     pulled = np.sqrt(np.divide(distortion, power, out=np.ones_like(power), where=power > 0))
-    alpha = np.repeat(1.0 - pulled.clip(0.0, 1.0), lengths)
+    # A codec's zero output must match α = 0 exactly: the least remainder would have a direction.
+    alpha = np.where(pulled > 1.0 - 1e-9, 0.0, 1.0 - pulled)
+    alpha = np.repeat(alpha, lengths)
     return toward + alpha[:, None] * away

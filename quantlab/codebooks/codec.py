@@ -30,7 +30,16 @@ _WEIGHTS = "weights.safetensors"
 _CARD = "card.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class _Learned:
+    """What `fit` and `load` give a codec."""
+
+    scaling: Scaling
+    quantizer: Quantizer
+    prior: FactorizedPrior
+
+
+@dataclass(frozen=True, eq=False)
 class Encoded:
     """Vectors after quantization at one λ.
 
@@ -82,9 +91,7 @@ class Codec:
 
     def __init__(self, settings: CodecSettings | None = None) -> None:
         self.settings = settings or CodecSettings()
-        self.scaling_: Scaling | None = None
-        self.quantizer_: Quantizer | None = None
-        self.prior_: FactorizedPrior | None = None
+        self._learned: _Learned | None = None
         self.ladder_: tuple[float, ...] = ()
         self.card_: dict[str, Any] = {}
 
@@ -122,25 +129,26 @@ class Codec:
         InputError
             Too few vectors, non-finite values, or dimensions that the groups do not divide.
         """
-        self.scaling_ = scaling or Scaling.fit(vectors, np.zeros(len(vectors), np.int8))
-        z = self.scaling_.forward(vectors)
-        self.quantizer_ = fit_quantizer(z, self.settings.quantizer, rng=rng)
-        fixed = tuple(ladder) or given_ladder(self.settings.ladder, scale=self.scaling_.scale)
+        scaling = scaling or Scaling.fit(vectors, np.zeros(len(vectors), np.int8))
+        z = scaling.forward(vectors)
+        quantizer = fit_quantizer(z, self.settings.quantizer, rng=rng)
+        fixed = tuple(ladder) or given_ladder(self.settings.ladder, scale=scaling.scale)
         fitted = fit_prior(
-            self.quantizer_,
+            quantizer,
             z,
             self.settings.prior,
             ladder=fixed,
             num_lams=self.settings.ladder.num,
             rng=rng,
         )
-        self.prior_, self.ladder_ = fitted.prior, fitted.ladder
+        self._learned = _Learned(scaling, quantizer, fitted.prior)
+        self.ladder_ = fitted.ladder
         self.card_ = {
             **(about or {}),
             "settings": self.settings.model_dump(mode="json"),
             "num_training_vectors": len(vectors),
             "codes_asked": self.settings.quantizer.codes,
-            "codes": self.quantizer_.num_codes,
+            "codes": quantizer.num_codes,
             "prior_start": fitted.start,
             "prior_held_out_cost_bits": fitted.held_out_cost,
             **self._describe(z),
@@ -148,8 +156,8 @@ class Codec:
         return self
 
     def _describe(self, z: np.ndarray) -> dict[str, Any]:
-        quantizer, prior = self._fitted()[1:]
-        nearest = encode_ladder(quantizer, z, prior, [0.0])[0]
+        quantizer = self.quantizer_
+        nearest = encode_ladder(quantizer, z, self.prior_, [0.0])[0]
         statistics = symbol_statistics(nearest.symbols, alphabet_size=quantizer.alphabet_size)
         return {
             "training": {
@@ -161,31 +169,46 @@ class Codec:
             "parameter_bits": self.parameter_bits,
         }
 
-    def _fitted(self) -> tuple[Scaling, Quantizer, FactorizedPrior]:
-        if self.scaling_ is None or self.quantizer_ is None or self.prior_ is None:
+    def _fitted(self) -> _Learned:
+        if self._learned is None:
             raise NotFittedError("this codec has no codebooks yet; call fit or Codec.load first")
-        return self.scaling_, self.quantizer_, self.prior_
+        return self._learned
+
+    @property
+    def scaling_(self) -> Scaling:
+        """The learned scaling; NotFittedError before `fit`."""
+        return self._fitted().scaling
+
+    @property
+    def quantizer_(self) -> Quantizer:
+        """The learned codebooks; NotFittedError before `fit`."""
+        return self._fitted().quantizer
+
+    @property
+    def prior_(self) -> FactorizedPrior:
+        """The learned prior; NotFittedError before `fit`."""
+        return self._fitted().prior
 
     @property
     def num_symbols(self) -> int:
         """Symbols per vector, S."""
-        return self._fitted()[1].num_symbols
+        return self.quantizer_.num_symbols
 
     @property
     def alphabet_size(self) -> int:
         """Symbols to choose from at each position, K + 1."""
-        return self._fitted()[1].alphabet_size
+        return self.quantizer_.alphabet_size
 
     @property
     def parameter_bits(self) -> int:
         """Bits of the codebooks, the prior's table and the scaling."""
-        scaling, quantizer, prior = self._fitted()
-        return quantizer.parameter_bits + prior.parameter_bits + 32 * (len(scaling.mean) + 2)
+        scaling_bits = 32 * (len(self.scaling_.mean) + 2)
+        return self.quantizer_.parameter_bits + self.prior_.parameter_bits + scaling_bits
 
     @property
     def constant_symbols(self) -> np.ndarray:
         """The symbols ``[S]`` of every vector as λ grows without bound."""
-        return self._fitted()[2].bits_table().argmin(axis=1)
+        return self.prior_.bits_table().argmin(axis=1)
 
     def encode(self, vectors: np.ndarray, lam: float) -> Encoded:
         """Choose the symbols of feature vectors ``[N, D]`` at one λ ≥ 0 (mode ``direct``).
@@ -201,12 +224,12 @@ class Codec:
 
     def encode_ladder(self, vectors: np.ndarray, lams: Sequence[float]) -> list[Encoded]:
         """Choose the symbols of feature vectors at each of several λ; errors as `encode`."""
-        scaling, quantizer, prior = self._fitted()
+        z = self.scaling_.forward(vectors)
         for lam in lams:
             if not (np.isfinite(lam) and lam >= 0):
                 raise InputError(f"lam must be finite and >= 0, given {lam}")
         rounded = [round(float(lam), LAM_DECIMALS) for lam in lams]
-        results = encode_ladder(quantizer, scaling.forward(vectors), prior, rounded)
+        results = encode_ladder(self.quantizer_, z, self.prior_, rounded)
         return [
             Encoded(lam, result.symbols, result.distortion, result.code_length_bits)
             for lam, result in zip(rounded, results, strict=True)
@@ -214,16 +237,17 @@ class Codec:
 
     def decode(self, symbols: np.ndarray, *, num_stages: int | None = None) -> np.ndarray:
         """Return feature vectors ``[N, D]``, float32, of symbols ``[N, S]``."""
-        scaling, quantizer, _ = self._fitted()
-        return scaling.inverse(quantizer.decode(symbols, num_stages=num_stages))
+        return self.scaling_.inverse(self.quantizer_.decode(symbols, num_stages=num_stages))
 
     def bits(self, symbols: np.ndarray) -> np.ndarray:
         """Return the code length of each row of `symbols` ``[N, S]`` in bits, float64 ``[N]``."""
-        return self._fitted()[2].code_length_bits(symbols)
+        return self.prior_.code_length_bits(symbols)
 
     def fingerprint(self) -> str:
         """Hash of everything that decides how the codec codes: 64 hexadecimal characters."""
-        return fingerprint({"format": FORMAT_VERSION, **_content(self)})
+        tensors = {name: sha256_bytes(array.tobytes()) for name, array in self._tensors().items()}
+        scale = repr(self.scaling_.scale)
+        return fingerprint({"format": FORMAT_VERSION, "tensors": tensors, "scale": scale})
 
     def save(self, folder: str | Path) -> None:
         """Write ``weights.safetensors`` and, last, ``card.json`` into `folder`."""
@@ -232,7 +256,7 @@ class Codec:
             **self.card_,
             "kind": "codec",
             "format": FORMAT_VERSION,
-            "scale": self._fitted()[0].scale,
+            "scale": self.scaling_.scale,
             "fingerprint": self.fingerprint(),
             "tensors": tensors,
             "provenance": provenance(),
@@ -240,11 +264,10 @@ class Codec:
         write_json(Path(folder) / _CARD, card)
 
     def _tensors(self) -> dict[str, np.ndarray]:
-        scaling, quantizer, prior = self._fitted()
         return {
-            "mean": scaling.mean,
-            "codebooks": quantizer.codebooks,
-            "frequencies": prior.frequencies,
+            "mean": self.scaling_.mean,
+            "codebooks": self.quantizer_.codebooks,
+            "frequencies": self.prior_.frequencies,
             "ladder": np.asarray(self.ladder_, np.float64),
         }
 
@@ -276,21 +299,17 @@ class Codec:
     @classmethod
     def _from_parts(cls, card: dict[str, Any], tensors: dict[str, np.ndarray]) -> "Codec":
         codec = cls(CodecSettings.parse(card["settings"], where="card.json: settings"))
-        codec.scaling_ = Scaling(tensors["mean"], float(card["scale"]))
-        codec.quantizer_ = Quantizer(tensors["codebooks"])
-        codec.prior_ = FactorizedPrior(tensors["frequencies"])
+        codec._learned = _Learned(
+            Scaling(tensors["mean"], float(card["scale"])),
+            Quantizer(tensors["codebooks"]),
+            FactorizedPrior(tensors["frequencies"]),
+        )
         codec.ladder_ = tuple(tensors["ladder"].tolist())
         codec.card_ = card
-        expected = (codec.quantizer_.num_symbols, codec.quantizer_.alphabet_size)
-        if codec.prior_.frequencies.shape != expected:
-            raise IntegrityError(f"prior {codec.prior_.frequencies.shape} and codebooks {expected}")
+        expected = (codec.num_symbols, codec.alphabet_size)
+        found = codec.prior_.frequencies.shape
+        if found != expected or codec.quantizer_.num_dims != len(codec.scaling_.mean):
+            raise IntegrityError(f"prior {found} does not fit codebooks {expected}, or the mean")
         if codec.fingerprint() != card["fingerprint"]:
             raise IntegrityError("the card's fingerprint is not that of the weights")
         return codec
-
-
-def _content(codec: Codec) -> dict[str, Any]:
-    scaling, quantizer, prior = codec._fitted()
-    arrays = {"mean": scaling.mean, "codebooks": quantizer.codebooks, "prior": prior.frequencies}
-    digests = {name: sha256_bytes(array.tobytes()) for name, array in arrays.items()}
-    return {"arrays": fingerprint(digests), "scale": repr(scaling.scale), "ladder": codec.ladder_}

@@ -78,7 +78,7 @@ class Quantizer:
             raise InputError(
                 f"vectors have shape {vectors.shape}, the quantizer takes [N, {self.num_dims}]"
             )
-        return vectors.reshape(len(vectors), self.num_groups, -1)
+        return vectors.reshape(len(vectors), self.num_groups, self.codebooks.shape[3])
 
     def decode(self, symbols: np.ndarray, *, num_stages: int | None = None) -> np.ndarray:
         """Reconstruct vectors from symbols.
