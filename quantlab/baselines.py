@@ -156,10 +156,10 @@ def _cosine(dot: np.ndarray, power: np.ndarray, norm: np.ndarray) -> np.ndarray:
 def _counts_for(cosine: np.ndarray, target: float, order: np.ndarray) -> tuple[np.ndarray, float]:
     """How many symbols each vector gives up so that the set's mean cosine meets `target`."""
     means = cosine.mean(axis=0)
-    below = np.flatnonzero(means < target)
-    count = int(below[0]) - 1 if len(below) else cosine.shape[1] - 1
-    if count < 0 or count == cosine.shape[1] - 1:
-        count = max(count, 0)
+    # Giving up a symbol can raise the cosine, so look for the last count that is still above.
+    above = np.flatnonzero(means >= target)
+    count = int(above[-1]) if len(above) else int(np.abs(means - target).argmin())
+    if len(above) == 0 or count == cosine.shape[1] - 1:
         return np.full(len(cosine), count), float(means[count])
     steps = (cosine[order, count + 1] - cosine[order, count]).cumsum() / len(cosine)
     reached = means[count] + np.concatenate([[0.0], steps])
@@ -262,6 +262,6 @@ def shrink(
     power = np.add.reduceat(np.einsum("td,td->t", away, away), offsets[:-1]) / lengths
     pulled = np.sqrt(np.divide(distortion, power, out=np.ones_like(power), where=power > 0))
     # A codec's zero output must match α = 0 exactly: the least remainder would have a direction.
-    alpha = np.where(pulled > 1.0 - 1e-9, 0.0, 1.0 - pulled)
+    alpha = np.where(pulled > 1.0 - 1e-6, 0.0, 1.0 - pulled)
     alpha = np.repeat(alpha, lengths)
     return toward + alpha[:, None] * away

@@ -8,7 +8,7 @@ kept.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -129,10 +129,12 @@ def fit_prior(
     )
     found = _from_both_ends(quantizer, (fit_half, held_out), sample, lams, settings)
     if not ladder:
-        # The ladder depends on the prior and the prior on the ladder; a second pass settles both.
+        # The ladder depends on the prior and the prior on the ladder: a second pass for the
+        # prior, and last the ladder as it is defined for the prior that is kept.
         lams = find_ladder(quantizer, sample, found.prior.bits_table(), num=num_lams)
         found = _from_both_ends(quantizer, (fit_half, held_out), sample, lams, settings)
-    return found
+        lams = find_ladder(quantizer, sample, found.prior.bits_table(), num=num_lams)
+    return replace(found, ladder=lams)
 
 
 def _from_both_ends(

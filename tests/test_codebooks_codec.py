@@ -1,0 +1,282 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quantlab.codebooks import (
+    PREDECESSOR_LAMS,
+    Codec,
+    CodecSettings,
+    Scaling,
+    capacity,
+    parse_recipe,
+    permuted_within,
+    price,
+    select,
+)
+from quantlab.errors import ConfigError, InputError, IntegrityError, NotFittedError
+
+SMALL = {"quantizer": {"stages": 3, "codes": 8}, "ladder": {"num": 12}}
+
+
+@pytest.fixture(scope="module")
+def data() -> np.ndarray:
+    rng = np.random.default_rng(7)
+    centres = rng.normal(size=(12, 6)) * [4, 3, 2, 1, 1, 1]
+    return centres[rng.integers(0, 12, 600)] + 0.4 * rng.normal(size=(600, 6)) + 5
+
+
+@pytest.fixture(scope="module")
+def codec(data: np.ndarray) -> Codec:
+    return Codec(CodecSettings.parse(SMALL)).fit(data, rng=np.random.default_rng(0))
+
+
+def test_scaling_has_unit_power_and_balances_emotions(rng: np.random.Generator) -> None:
+    x = np.concatenate([rng.normal(3, 1, (900, 4)), rng.normal(-1, 2, (100, 4))])
+    labels = np.array(["a"] * 900 + ["b"] * 100)
+    scaling = Scaling.fit(x, labels)
+    z = scaling.forward(x).astype(np.float64)
+    power = [float((z[labels == name] ** 2).sum(axis=1).mean()) for name in "ab"]
+    assert np.mean(power) == pytest.approx(4, rel=1e-5)
+    assert scaling.mean == pytest.approx(
+        (x[:900].mean(axis=0) + x[900:].mean(axis=0)) / 2, rel=1e-5
+    )
+    assert scaling.inverse(scaling.forward(x)) == pytest.approx(x, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.empty((0, 3)), "no training vectors"),
+        (np.ones((5, 3)), "all training vectors are equal"),
+        (np.full((5, 3), np.nan), "NaN"),
+    ],
+)
+def test_scaling_refuses_bad_vectors(x: np.ndarray, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Scaling.fit(x, np.zeros(len(x), int))
+
+
+def test_ladder_runs_from_first_change_to_collapse(codec: Codec, data: np.ndarray) -> None:
+    ladder = codec.ladder_
+    assert ladder[0] == 0
+    assert list(ladder) == sorted(set(ladder))
+    results = codec.encode_ladder(data, ladder)
+    changed = [(result.symbols != results[0].symbols).mean() for result in results]
+    constant = (results[-1].symbols == codec.constant_symbols).all(axis=1).mean()
+    assert changed[1] <= 0.05
+    assert constant >= 0.95
+    bits = np.array([result.code_length_bits.mean() for result in results])
+    assert ((bits > 0.1 * bits[0]) & (bits < 0.9 * bits[0])).sum() >= 4
+
+
+def test_given_and_preset_ladders(data: np.ndarray) -> None:
+    given_lams = CodecSettings.parse({**SMALL, "ladder": {"lams": [1.0, 0.0, 0.1]}})
+    assert Codec(given_lams).fit(data, rng=np.random.default_rng(0)).ladder_ == (0.0, 0.1, 1.0)
+    preset = CodecSettings.parse({**SMALL, "ladder": {"preset": "predecessor"}})
+    fitted = Codec(preset).fit(data, rng=np.random.default_rng(0))
+    raw = np.array(fitted.ladder_) * fitted.scaling_.scale**2
+    assert raw == pytest.approx(PREDECESSOR_LAMS, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("lams", "message"),
+    [
+        ([0.1, 0.1], "twice"),
+        ([-1.0], ">= 0"),
+        ([float("nan")], "finite"),
+        ([0.3, 0.1 * 3], "twice"),
+    ],
+)
+def test_bad_ladders_are_refused(lams: list[float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        CodecSettings.parse({"ladder": {"lams": lams}})
+
+
+def test_the_prior_that_is_kept_costs_less_on_held_out_vectors(codec: Codec) -> None:
+    costs = codec.card_["prior_held_out_cost_bits"]
+    assert codec.card_["prior_start"] == min(costs, key=lambda name: costs[name])
+    assert set(costs) == {"nearest", "all_skip"}
+
+
+def test_encoding_reports_what_decoding_gives(codec: Codec, data: np.ndarray) -> None:
+    for lam in codec.ladder_[::4]:
+        encoded = codec.encode(data, lam)
+        z, z_hat = (codec.scaling_.forward(x) for x in (data, codec.decode(encoded.symbols)))
+        assert encoded.distortion == pytest.approx(
+            ((z.astype(np.float64) - z_hat) ** 2).sum(axis=1), rel=1e-3, abs=1e-4
+        )
+        assert encoded.code_length_bits == pytest.approx(codec.bits(encoded.symbols))
+
+
+def test_cost_bound_of_the_definition_holds(codec: Codec, data: np.ndarray) -> None:
+    z, table = codec.scaling_.forward(data), codec.prior_.bits_table()
+    skip = np.full((len(z), codec.num_symbols), codec.quantizer_.skip)
+    nearest = codec.encode(data, 0.0).symbols
+    for result in codec.encode_ladder(data, codec.ladder_):
+        mean = (result.distortion + result.lam * result.code_length_bits).mean()
+        for anchor in (skip, nearest):
+            bound = price(codec.quantizer_, z, anchor, table).cost(result.lam).mean()
+            assert mean <= bound * (1 + 1e-6)
+
+
+def test_save_and_load(codec: Codec, data: np.ndarray, tmp_path: Path) -> None:
+    codec.save(tmp_path / "c")
+    back = Codec.load(tmp_path / "c")
+    assert back.fingerprint() == codec.fingerprint()
+    assert back.ladder_ == codec.ladder_
+    assert back.settings == codec.settings
+    one, other = codec.encode(data, 0.1), back.encode(data, 0.1)
+    assert np.array_equal(one.symbols, other.symbols)
+    assert np.array_equal(codec.decode(one.symbols), back.decode(other.symbols))
+    card = json.loads((tmp_path / "c" / "card.json").read_text())
+    assert {"fingerprint", "format", "settings", "tensors", "parameter_bits"} <= set(card)
+
+
+def _edit_card(folder: Path, **changes: object) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps({**card, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 99}, "no card of format 1"),
+        ({"scale": 2.0}, "fingerprint"),
+        ({"tensors": {}}, "not in the card"),
+        ({"settings": {"nonsense": 1}}, "unknown key"),
+    ],
+)
+def test_a_card_that_does_not_fit_is_refused(
+    codec: Codec, tmp_path: Path, changes: dict, message: str
+) -> None:
+    codec.save(tmp_path)
+    _edit_card(tmp_path, **changes)
+    with pytest.raises((IntegrityError, ConfigError), match=message):
+        Codec.load(tmp_path)
+
+
+def test_damage_is_noticed(codec: Codec, tmp_path: Path) -> None:
+    codec.save(tmp_path)
+    weights = tmp_path / "weights.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-5] ^= 1
+    weights.write_bytes(bytes(data))
+    with pytest.raises(IntegrityError, match="sha256"):
+        Codec.load(tmp_path)
+    with pytest.raises(InputError, match="holds no codec"):
+        Codec.load(tmp_path / "absent")
+
+
+def test_use_before_fit() -> None:
+    for use in (
+        lambda: Codec().encode(np.ones((2, 3)), 0.0),
+        lambda: Codec().decode(np.ones((2, 3), int)),
+        lambda: Codec().save("x"),
+        lambda: Codec().bits(np.ones((2, 3), int)),
+    ):
+        with pytest.raises(NotFittedError, match="call fit"):
+            use()
+
+
+@pytest.mark.parametrize("lam", [-1.0, np.nan, np.inf])
+def test_bad_lambda(codec: Codec, data: np.ndarray, lam: float) -> None:
+    with pytest.raises(InputError, match="lam must be finite and >= 0"):
+        codec.encode(data, lam)
+
+
+def test_wrong_width_and_non_finite_vectors(codec: Codec) -> None:
+    with pytest.raises(InputError, match=r"expected \[N, 6\]"):
+        codec.encode(np.ones((2, 5)), 0.0)
+    with pytest.raises(InputError, match="NaN"):
+        codec.encode(np.full((2, 6), np.nan), 0.0)
+
+
+def test_memory_layout_does_not_matter(codec: Codec, data: np.ndarray) -> None:
+    expected = codec.encode(data, 0.1).symbols
+    for view in (np.asfortranarray(data), np.repeat(data, 2, axis=0)[::2], data[::-1][::-1]):
+        assert np.array_equal(codec.encode(view, 0.1).symbols, expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "shares"),
+    [
+        ("natural", "natural", {}),
+        ("balanced", "balanced", {}),
+        ("shuffled", "shuffled", {}),
+        ("biased:sad", "biased", {"sad": 1.0}),
+        ("ratio:sad=.95", "ratio", {"sad": 0.95}),
+        ("mixed:sad=.5,happy=0.5", "mixed", {"sad": 0.5, "happy": 0.5}),
+    ],
+)
+def test_recipes_are_read(text: str, kind: str, shares: dict) -> None:
+    recipe = parse_recipe(text)
+    assert (recipe.kind, dict(recipe.shares)) == (kind, shares)
+    assert "/" not in recipe.folder
+    assert ":" not in recipe.folder
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "bias:sad", "biased:", "biased:../x", "ratio:sad=1.5", "mixed:sad=.5", "balanced:sad",
+     "mixed:sad=.5,sad=.5", "mixed:sad=.9,happy=.9", "ratio:sad=.5,happy=.5"],
+)  # fmt: skip
+def test_unknown_recipes_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="recipe"):
+        parse_recipe(text)
+
+
+LABELS = np.array(["happy"] * 40 + ["neutral"] * 100 + ["sad"] * 60)
+SPEAKERS = np.array(["a", "b"] * 100)
+
+
+@pytest.mark.parametrize(
+    ("text", "room"),
+    [("natural", 200), ("balanced", 120), ("biased:sad", 60), ("shuffled", 40),
+     ("mixed:sad=.5,happy=.5", 80), ("ratio:neutral=.5", 160)],
+)  # fmt: skip
+def test_capacity_is_the_most_that_can_be_drawn(text: str, room: int) -> None:
+    recipe = parse_recipe(text)
+    assert capacity(recipe, LABELS) == room
+    drawn = select(recipe, LABELS, SPEAKERS, budget=room, rng=np.random.default_rng(0))
+    assert len(set(drawn.tolist())) == room
+
+
+NAMES = ["balanced", "biased:sad", "mixed:sad=.25,happy=.75", "natural", "shuffled"]
+
+
+@given(st.integers(1, 40), st.integers(0, 99), st.sampled_from(NAMES))
+@settings(max_examples=40, deadline=None)
+def test_every_recipe_gets_the_same_number_of_vectors(budget: int, seed: int, text: str) -> None:
+    drawn = select(
+        parse_recipe(text), LABELS, SPEAKERS, budget=budget, rng=np.random.default_rng(seed)
+    )
+    assert len(drawn) == budget
+    assert (np.diff(drawn) > 0).all()
+    if text == "biased:sad":
+        assert set(LABELS[drawn]) == {"sad"}
+    if text == "balanced":
+        counts = [int((LABELS[drawn] == name).sum()) for name in ("happy", "neutral", "sad")]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_too_large_a_draw_names_the_class() -> None:
+    with pytest.raises(InputError, match="needs 61 vectors of sad, there are 60"):
+        select(
+            parse_recipe("biased:sad"), LABELS, SPEAKERS, budget=61, rng=np.random.default_rng(0)
+        )
+    with pytest.raises(InputError, match="no clips of fear"):
+        capacity(parse_recipe("biased:fear"), LABELS)
+
+
+def test_labels_are_permuted_within_speakers_only(rng: np.random.Generator) -> None:
+    labels = np.where(SPEAKERS == "a", "x", "y")
+    assert np.array_equal(permuted_within(labels, SPEAKERS, rng=rng), labels)
+    shuffled = permuted_within(LABELS, SPEAKERS, rng=rng)
+    for speaker in "ab":
+        chosen = SPEAKERS == speaker
+        assert sorted(shuffled[chosen]) == sorted(LABELS[chosen])
+    assert not np.array_equal(shuffled, LABELS)
