@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-BENCHES := $(basename $(notdir $(wildcard experiments/bench/*.py)))
+BENCHES := $(filter-out _%,$(basename $(notdir $(wildcard experiments/bench/*.py))))
 
 .PHONY: install demo test slow gpu lint bench clean $(addprefix bench-,$(BENCHES))
 

@@ -56,6 +56,9 @@ def embed(
     licence: Annotated[
         str, typer.Option(help="Licence of the corpus, kept in every card derived from it.")
     ] = "",
+    source: Annotated[
+        str, typer.Option(help="Where the corpus comes from, kept in every card.")
+    ] = "",
     keep_silent: Annotated[
         bool, typer.Option("--keep-silent", help="Embed silent clips, too.")
     ] = False,
@@ -79,6 +82,7 @@ def embed(
         level=level,
         workers=processes(workers),
         licence=licence,
+        source=source,
         keep_silent=keep_silent,
         max_duration_s=max_duration_s,
         progress=not quiet,

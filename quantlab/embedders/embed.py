@@ -72,6 +72,7 @@ def embed_manifest(
     workers: int = 1,
     cache: Path | None = None,
     licence: str = "",
+    source: str = "",
     keep_silent: bool = False,
     max_duration_s: float = 600.0,
     progress: bool = True,
@@ -96,6 +97,8 @@ def embed_manifest(
         Where finished embeddings are kept; `default_cache` when absent.
     licence : str
         Licence of the corpus, kept in the card: what is derived from it carries it.
+    source : str
+        Where the corpus comes from and how to cite it, kept in the card.
     keep_silent : bool
         Whether to embed silent clips; their embedding is of the noise floor.
     max_duration_s : float
@@ -140,7 +143,12 @@ def embed_manifest(
     kept = np.flatnonzero([bool(key) for key in keys])
     if len(kept) == 0:
         raise InputError(f"none of {len(keys)} clips could be embedded; first: {skipped[0][2]}")
-    card = _card(manifest, embedder, level=level, licence=licence, num_skipped=len(skipped))
+    card = {
+        **_card(manifest, embedder, level),
+        "licence": licence or "not stated; what is derived from a corpus carries its licence",
+        "source": source,
+        "num_skipped": len(skipped),
+    }
     table = _items(manifest.items.iloc[kept], [keys[row] for row in kept])
     paths = [
         cache_path(place, embedder_fingerprint=embedder.fingerprint(level), clip_sha256=keys[row])
@@ -188,9 +196,7 @@ def _items(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return table.assign(sha256=keys)
 
 
-def _card(
-    manifest: Manifest, embedder: Embedder, *, level: Level, licence: str, num_skipped: int
-) -> dict[str, Any]:
+def _card(manifest: Manifest, embedder: Embedder, level: Level) -> dict[str, Any]:
     items = manifest.items
     return {
         "embedder": embedder.card(),
@@ -198,6 +204,5 @@ def _card(
         "frame_rate_hz": embedder.frame_rate_hz if level == "frame" else None,
         "corpora": sorted(set(items["corpus"].astype(str)) - {""}),
         "languages": sorted(set(items["language"].astype(str)) - {""}),
-        "licence": licence or "not stated; what is derived from a corpus carries its licence",
-        "num_skipped": num_skipped,
+        "command": f"quantlab embed MANIFEST -o RUN --embedder {embedder.name} --level {level}",
     }

@@ -84,6 +84,8 @@ def open_workspace(folder: RunFolder, study: StudySettings) -> Workspace:
     embeddings = open_set(source)
     table = embeddings.items.assign(path=embeddings.items["item"])
     emotions, notes = _choose_emotions(study, table)
+    for recipe in study.resolved_recipes(emotions):
+        parse_recipe(recipe).weights(emotions)
     rows = np.flatnonzero(table["emotion"].isin(emotions))
     items = table.iloc[rows].reset_index(drop=True)
     folds, fold_notes = _make_folds(study, items)
