@@ -121,6 +121,13 @@ def test_paths_cannot_leave_their_root(tmp_path: Path, relative: str, reason: st
         resolve_under(root, relative)
 
 
+def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").symlink_to("b.wav")
+    (tmp_path / "b.wav").symlink_to("a.wav")
+    with pytest.raises(InputError, match="cannot be resolved"):
+        resolve_under(tmp_path, "a.wav")
+
+
 def test_paths_with_odd_names_are_fine(tmp_path: Path) -> None:
     for name in ("-rf.wav", "a b.wav", "żółć.wav", "new\nline.wav", "x" * 255):
         assert resolve_under(tmp_path, name) == tmp_path.resolve() / name
@@ -269,6 +276,7 @@ def test_csv_dialects(tmp_path: Path, text: str) -> None:
         ("a,b\n1\n", "line 2: 1 cells, the header has 2"),
         ("", "is empty"),
         ("a,a\n1,2\n", "stands twice"),
+        ("a\n" + "x" * 200_000, "line 2: field larger"),
     ],
 )
 def test_csv_faults(tmp_path: Path, text: str, message: str) -> None:

@@ -253,5 +253,7 @@ def _cosine(rows: np.ndarray, rows_hat: np.ndarray, *, refuse_zero: bool = False
 
 def _over_frames(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     """Average frame values [ΣT, ...] within items; checked offsets leave no item empty."""
+    if len(bounds) == len(values) + 1:
+        return values  # one frame per item: utterance embeddings, where the mean is the frame
     lengths = np.diff(bounds).reshape((-1,) + (1,) * (values.ndim - 1))
     return np.add.reduceat(values, bounds[:-1], axis=0) / lengths

@@ -2,7 +2,7 @@
 
 from quantlab.codebooks.alternation import encode_ladder
 from quantlab.codebooks.codec import Codec, Encoded
-from quantlab.codebooks.ladder import PREDECESSOR_LAMS, find_ladder
+from quantlab.codebooks.ladder import PREDECESSOR_LAMS, ladder_ends, make_ladder
 from quantlab.codebooks.quantizer import Quantizer
 from quantlab.codebooks.recipes import Recipe, capacity, parse_recipe, permuted_within, select
 from quantlab.codebooks.scaling import Scaling
@@ -33,8 +33,9 @@ __all__ = [
     "capacity",
     "capped_codes",
     "encode_ladder",
-    "find_ladder",
     "fit_quantizer",
+    "ladder_ends",
+    "make_ladder",
     "parse_recipe",
     "permuted_within",
     "price",

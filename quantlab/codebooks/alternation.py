@@ -12,11 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from quantlab.codebooks.ladder import find_ladder
+from quantlab.codebooks.ladder import ladder_ends, make_ladder
 from quantlab.codebooks.quantizer import Quantizer
 from quantlab.codebooks.search import SearchResult, price, search, search_ladder
 from quantlab.codebooks.settings import PriorSettings
 from quantlab.entropy import FactorizedPrior, count_symbols
+
+_LADDER_PASSES = 5
+_LADDER_SETTLED = 0.1  # both ends within ten per cent
 
 
 @dataclass(frozen=True)
@@ -124,17 +127,41 @@ def fit_prior(
     half = max(len(order) // 2, 1)
     fit_half, held_out = z[order[:half]], z[order[half:]]
     sample = z[np.sort(order)]
-    lams = ladder or find_ladder(
-        quantizer, sample, _nearest_prior(quantizer, sample).bits_table(), num=num_lams
-    )
-    found = _from_both_ends(quantizer, (fit_half, held_out), sample, lams, settings)
-    if not ladder:
-        # The ladder depends on the prior and the prior on the ladder: a second pass for the
-        # prior, and last the ladder as it is defined for the prior that is kept.
-        lams = find_ladder(quantizer, sample, found.prior.bits_table(), num=num_lams)
-        found = _from_both_ends(quantizer, (fit_half, held_out), sample, lams, settings)
-        lams = find_ladder(quantizer, sample, found.prior.bits_table(), num=num_lams)
-    return replace(found, ladder=lams)
+    halves = fit_half, held_out
+    if ladder:
+        return _from_both_ends(quantizer, halves, sample, ladder, settings)
+    return _settle_ladder(quantizer, halves, sample, settings, num_lams)
+
+
+def _settle_ladder(
+    quantizer: Quantizer,
+    halves: tuple[np.ndarray, np.ndarray],
+    sample: np.ndarray,
+    settings: PriorSettings,
+    num_lams: int,
+) -> FittedPrior:
+    """Find a ladder and a prior that belong together.
+
+    A long ladder holds many collapsed outputs, which sharpens the prior, which shortens the ladder:
+    taken over as found, the two swing between extremes. Half steps in log λ settle.
+    """
+
+    def ends_for(prior: FactorizedPrior) -> np.ndarray:
+        return np.array(ladder_ends(quantizer, sample, prior.bits_table()))
+
+    def fit_over(ends: np.ndarray) -> FittedPrior:
+        lams = make_ladder(ends, num_lams)
+        return _from_both_ends(quantizer, halves, sample, lams, settings)
+
+    ends = ends_for(_nearest_prior(quantizer, sample))
+    fitted = fit_over(ends)
+    for _ in range(_LADDER_PASSES):
+        found = ends_for(fitted.prior)
+        if np.abs(np.log(found / ends)).max() < _LADDER_SETTLED:
+            break
+        ends = np.sqrt(found * ends)
+        fitted = fit_over(ends)
+    return replace(fitted, ladder=make_ladder(ends_for(fitted.prior), num_lams))
 
 
 def _from_both_ends(

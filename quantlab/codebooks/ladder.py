@@ -1,5 +1,7 @@
 """The λ ladder of a codec: where its choices begin to change, to where they have all collapsed."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from quantlab.codebooks.quantizer import Quantizer
@@ -31,10 +33,13 @@ def given_ladder(settings: LadderSettings, *, scale: float) -> tuple[float, ...]
     return ()
 
 
-def find_ladder(
-    quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray, *, num: int
-) -> tuple[float, ...]:
-    """Find an informative ladder for a quantizer and a prior.
+def make_ladder(ends: Sequence[float] | np.ndarray, num: int) -> tuple[float, ...]:
+    """Return λ = 0 and `num` − 1 values in geometric steps between two ends, `num` ≥ 3."""
+    return (0.0, *(_tidy(lam) for lam in np.geomspace(ends[0], ends[1], num - 1)))
+
+
+def ladder_ends(quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray) -> tuple[float, float]:
+    """Find where the choices of a quantizer begin to change, and where they have collapsed.
 
     Parameters
     ----------
@@ -44,18 +49,15 @@ def find_ladder(
         Scaled training vectors; the first 2000 are used.
     bits_table : np.ndarray [shape=(S, K + 1)]
         Code lengths of the prior.
-    num : int
-        Length of the ladder, ≥ 3.
 
     Returns
     -------
-    tuple[float, ...]
-        λ = 0, then `num` − 1 values in geometric steps from where 1 % of the symbols differ from
-        those of λ = 0 to where 99 % of the vectors have reached the constant output.
+    tuple[float, float]
+        The λ at which 1 % of the symbols differ from those of λ = 0, and the λ at which 99 % of
+        the vectors have reached one constant output.
     """
     probe = z[:_PROBE_VECTORS]
     nearest = search(quantizer, probe, bits_table, 0.0).symbols
-    constant = bits_table.argmin(axis=1)
 
     def changed(lam: float) -> bool:
         symbols = search(quantizer, probe, bits_table, lam).symbols
@@ -63,15 +65,17 @@ def find_ladder(
 
     def collapsed(lam: float) -> bool:
         symbols = search(quantizer, probe, bits_table, lam).symbols
-        return float((symbols == constant).all(axis=1).mean()) >= _HIGH_SHARE
+        # One and the same output for nearly all. Where two symbols are nearly as probable, the
+        # very constant of λ → ∞ may lie far beyond, and nothing changes on the way.
+        counts = np.unique(symbols, axis=0, return_counts=True)[1]
+        return int(counts.max()) >= _HIGH_SHARE * len(symbols)
 
     spread = float(np.einsum("nd,nd->n", probe, probe, dtype=np.float64).mean())
     low = _first_true(changed, spread * 1e-7, spread * 1e3)
-    high = max(_first_true(collapsed, low, spread * 1e3), low * 10)
-    return (0.0, *(_tidy(lam) for lam in np.geomspace(low, high, num - 1)))
+    return low, max(_first_true(collapsed, low, spread * 1e3), low * 10)
 
 
-def _first_true(condition, low: float, high: float) -> float:
+def _first_true(condition: Callable[[float], bool], low: float, high: float) -> float:
     """Bisect in log λ for the smallest λ that fulfils a (nearly) monotone condition."""
     for _ in range(_BISECTIONS):
         middle = float(np.sqrt(low * high))

@@ -155,50 +155,58 @@ def search_ladder(
     for lam in lams:
         _check(quantizer, z, bits_table, lam)
     books = quantizer.with_skip().astype(np.float64)
-    flat = books.reshape(quantizer.num_groups, -1, books.shape[3])
-    cross = flat @ flat.transpose(0, 2, 1)
+    cross = _cross_products(books)
+    norms = np.einsum("gqkd,gqkd->gqk", books, books)
     shape = (len(lams), len(z))
     symbols = np.empty((*shape, quantizer.num_symbols), np.uint16)
     distortion, bits = np.empty(shape), np.empty(shape)
     for start in range(0, len(z), _LADDER_BLOCK):
         part = slice(start, start + _LADDER_BLOCK)
         block = quantizer.grouped(z[part]).astype(np.float64)
-        products = flat @ block.transpose(1, 2, 0)
+        # ‖z − c‖² − ‖z‖² of every code of every stage, [G, Q, n, K + 1].
+        products = books @ block.transpose(1, 2, 0)[:, None]
+        first = np.ascontiguousarray((norms[..., None] - 2.0 * products).swapaxes(2, 3))
         power = np.einsum("ngd,ngd->n", block, block)
         for row, lam in enumerate(lams):
-            chosen, gained, spent = _choose(quantizer, products, cross, bits_table, lam)
+            chosen, gained, spent = _choose(first, cross, bits_table, lam)
             symbols[row, part] = chosen
             distortion[row, part] = np.maximum(power + gained, 0.0)
             bits[row, part] = spent
     return [SearchResult(*parts) for parts in zip(symbols, distortion, bits, strict=True)]
 
 
+def _cross_products(books: np.ndarray) -> list[list[list[np.ndarray]]]:
+    """Return 2⟨c, c′⟩ of each stage's codes with those of the stages before it."""
+    return [
+        [
+            [2.0 * group[earlier] @ group[stage].T for earlier in range(stage)]
+            for stage in range(len(group))
+        ]
+        for group in books
+    ]
+
+
 def _choose(
-    quantizer: Quantizer,
-    products: np.ndarray,
-    cross: np.ndarray,
+    first: np.ndarray,
+    cross: list[list[list[np.ndarray]]],
     bits_table: np.ndarray,
     lam: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Symbols ``[n, S]``, distortion beyond ‖z‖² and bits ``[n]`` from the λ-free products."""
-    alphabet, num_stages = quantizer.alphabet_size, quantizer.num_stages
-    rows = np.arange(products.shape[2])
-    symbols = np.empty((len(rows), quantizer.num_symbols), np.uint16)
-    gained, spent = np.zeros(len(rows)), np.zeros(len(rows))
-    for group in range(quantizer.num_groups):
-        codes = cross[group].reshape(num_stages, alphabet, num_stages, alphabet)
-        for stage in range(num_stages):
-            position = group * num_stages + stage
-            span = slice(stage * alphabet, (stage + 1) * alphabet)
-            norms = np.diagonal(codes[stage, :, stage])
-            distance = norms - 2.0 * products[group, span].T
-            for earlier in range(stage):
-                taken = symbols[:, group * num_stages + earlier]
-                distance += 2.0 * codes[earlier, taken, stage]
-            chosen = (distance + lam * bits_table[position]).argmin(axis=1)
-            symbols[:, position] = chosen
-            gained += distance[rows, chosen]
-            spent += bits_table[position, chosen]
+    num_groups, num_stages, num_rows, _ = first.shape
+    rows = np.arange(num_rows)
+    symbols = np.empty((num_rows, num_groups * num_stages), np.uint16)
+    gained, spent = np.zeros(num_rows), np.zeros(num_rows)
+    for group, stage in np.ndindex(num_groups, num_stages):
+        position = group * num_stages + stage
+        charge = lam * bits_table[position]
+        cost = first[group, stage] + charge
+        for earlier, products in enumerate(cross[group][stage]):
+            cost += products[symbols[:, position - stage + earlier]]
+        chosen = cost.argmin(axis=1)
+        symbols[:, position] = chosen
+        gained += cost[rows, chosen] - charge[chosen]
+        spent += bits_table[position, chosen]
     return symbols, gained, spent
 
 

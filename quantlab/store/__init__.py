@@ -6,6 +6,7 @@ content in place, whatever happens in between. Nothing here is ever pickled.
 
 from quantlab.store.files import (
     lock,
+    read_bytes,
     resolve_under,
     sha256_bytes,
     sha256_file,
@@ -35,6 +36,7 @@ __all__ = [
     "lock",
     "map_tensors",
     "provenance",
+    "read_bytes",
     "read_csv",
     "read_json",
     "read_table",

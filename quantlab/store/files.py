@@ -80,6 +80,14 @@ def write_bytes(path: str | Path, data: bytes) -> None:
         file.write(data)
 
 
+def read_bytes(path: str | Path) -> bytes:
+    """Return the content of a file; InputError when it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` as UTF-8 with Unix line ends to `path` atomically; see `writing` for errors."""
     write_bytes(path, text.encode())
@@ -182,8 +190,8 @@ def resolve_under(root: str | Path, relative: str) -> Path:
     base = Path(root).resolve()
     try:
         resolved = (base / relative).resolve()
-    except OSError as error:
-        raise InputError(f"path {relative!r} cannot be resolved: {error.strerror}") from error
+    except (OSError, RuntimeError) as error:  # Python 3.11 raises RuntimeError on a loop of links
+        raise InputError(f"path {relative!r} cannot be resolved: {error}") from error
     if not resolved.is_relative_to(base):
         raise InputError(f"path {relative!r} leads out of {root}; only files under it are read")
     return resolved

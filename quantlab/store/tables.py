@@ -190,7 +190,7 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     delimiter = max(",;\t", key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows, lines, header = [], [], None
-    for row in reader:
+    for row in _rows_of(reader, path):
         if not row:
             continue
         if header is None:
@@ -207,3 +207,10 @@ def read_csv(path: str | Path) -> pd.DataFrame:
     if len(set(header)) != len(header):
         raise InputError(f"{path}: a column name stands twice in the header {header}")
     return pd.DataFrame(rows, columns=header, index=pd.Index(lines, name="line"), dtype=str)
+
+
+def _rows_of(reader: Any, path: str | Path) -> Iterator[list[str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}") from error

@@ -1,5 +1,6 @@
 """Studies: train the codecs of a run, evaluate them over the λ ladder, and tabulate the results."""
 
+from quantlab.sweep.codecs import Trained, train
 from quantlab.sweep.folder import RunFolder
 from quantlab.sweep.prepare import prepare_data
 from quantlab.sweep.quantize import QuantizedSet, quantize_set
@@ -11,7 +12,6 @@ from quantlab.sweep.settings import (
     StudySettings,
     read_study,
 )
-from quantlab.sweep.train import Trained, train
 
 __all__ = [
     "EACH_EMOTION",

@@ -102,7 +102,7 @@ def measure(
             },
             **{name: (of_set or {}).get(name, np.nan) for name in _SET_COLUMNS},
             **{
-                f"probe_{name}": np.asarray(probe.predict(means_hat), dtype=object)
+                f"probe_{name}": pd.Categorical(probe.predict(means_hat), work.emotions)
                 for name, probe in state.probes.items()
             },
         }

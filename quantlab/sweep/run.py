@@ -17,10 +17,10 @@ from quantlab.store import (
     table_writer,
     write_json,
 )
+from quantlab.sweep.codecs import codec_task, evaluated_tasks, require_codecs
 from quantlab.sweep.folder import RunFolder
 from quantlab.sweep.measure import row_schema
 from quantlab.sweep.summary import write_analysis
-from quantlab.sweep.train import codec_task, evaluated_tasks, require_codecs
 from quantlab.sweep.trial import TrialTask, run_trial, trial_task
 from quantlab.sweep.workspace import ALL_ITEMS, Workspace, open_workspace
 

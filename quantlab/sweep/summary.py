@@ -10,8 +10,8 @@ from quantlab.analysis import random_pair_cosine, summarise
 from quantlab.codebooks import Codec
 from quantlab.config import fingerprint
 from quantlab.store import provenance, read_table, write_json, write_table
+from quantlab.sweep.codecs import codec_task
 from quantlab.sweep.measure import ROW_DECIMALS
-from quantlab.sweep.train import codec_task
 from quantlab.sweep.workspace import ALL_ITEMS, Workspace, fit_scaling
 
 _KINDS = {"f": "float64", "i": "int64", "b": "bool"}

@@ -18,9 +18,9 @@ from quantlab.embedders import Frames
 from quantlab.entropy import symbol_statistics
 from quantlab.errors import InputError, IntegrityError
 from quantlab.store import read_table, table_metadata, write_table
+from quantlab.sweep.codecs import CodecTask
 from quantlab.sweep.folder import RunFolder
 from quantlab.sweep.measure import ROW_DECIMALS, measure, row_schema
-from quantlab.sweep.train import CodecTask
 from quantlab.sweep.workspace import (
     FoldState,
     Workspace,
@@ -101,7 +101,7 @@ def run_trial(task: TrialTask) -> None:
     test = work.folds[codec_task.fold].test
     rng = np.random.default_rng(int(task.fingerprint[:15], 16))
     parts = list(_methods(work, state, codec, codec_task, test, rng))
-    rows = pd.concat([_with_keys(work, task, codec, test, *part) for part in parts])
+    rows = _with_keys(work, task, codec, test, parts)
     schema = row_schema(work)
     write_table(
         task.table,
@@ -187,14 +187,14 @@ def _with_keys(
     task: TrialTask,
     codec: Codec,
     test: np.ndarray,
-    method: str,
-    lam: float,
-    rows: pd.DataFrame,
+    parts: list[tuple[str, float, pd.DataFrame]],
 ) -> pd.DataFrame:
+    """Join what was measured and say of each row what it is of."""
     items = work.items.iloc[test]
     protocol, fold = task.codec.fold.split("/", 1)
-    unit = codec.scaling_.scale**2
-    return rows.assign(
+    lams = np.repeat([lam for _, lam, _ in parts], len(test))
+    columns = ("item", "emotion", "speaker", "text_id")
+    return pd.concat([rows for _, _, rows in parts], ignore_index=True).assign(
         trial=task.short,
         codec=parse_recipe(task.codec.recipe).folder,
         recipe=task.codec.recipe,
@@ -202,10 +202,10 @@ def _with_keys(
         fold=fold,
         seed=task.codec.seed,
         mode="direct",
-        method=method,
-        lam=lam,
-        lam_raw=lam * unit,
-        **{name: items[name].to_numpy() for name in ("item", "emotion", "speaker", "text_id")},
+        method=np.repeat(np.array([method for method, _, _ in parts], object), len(test)),
+        lam=lams,
+        lam_raw=lams * codec.scaling_.scale**2,
+        **{name: np.tile(items[name].to_numpy(object), len(parts)) for name in columns},
     )
 
 

@@ -1,0 +1,40 @@
+"""Corpora: from a folder of clips to a manifest, its splits and its checks.
+
+One small reader per corpus lists the clips and parses their labels; indexing measures each clip;
+splits and validation keep training and test apart.
+"""
+
+from quantlab.corpora.index import Indexed, index_corpus
+from quantlab.corpora.labels import EMOTIONS, MERGES, canonical_emotion
+from quantlab.corpora.manifest import MANIFEST_SCHEMA, Manifest
+from quantlab.corpora.readers import READERS
+from quantlab.corpora.splits import (
+    Fold,
+    leave_one_speaker_out,
+    official_split,
+    speaker_disjoint,
+    speaker_folds,
+    text_disjoint,
+    text_folds,
+)
+from quantlab.corpora.validate import Report, validate
+
+__all__ = [
+    "EMOTIONS",
+    "MANIFEST_SCHEMA",
+    "MERGES",
+    "READERS",
+    "Fold",
+    "Indexed",
+    "Manifest",
+    "Report",
+    "canonical_emotion",
+    "index_corpus",
+    "leave_one_speaker_out",
+    "official_split",
+    "speaker_disjoint",
+    "speaker_folds",
+    "text_disjoint",
+    "text_folds",
+    "validate",
+]
