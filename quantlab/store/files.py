@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import os
 import re
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ def writing(path: str | Path) -> Iterator[Path]:
         The file system refused (full, read-only, no permission). The old content is untouched.
     """
     target = Path(path)
-    temp = target.with_name(f".{target.name[:80]}.{os.getpid()}{TEMP_SUFFIX}")
+    temp = target.with_name(f".{os.getpid()}-{secrets.token_hex(6)}{TEMP_SUFFIX}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temp
