@@ -18,6 +18,7 @@ from quantlab.errors import InputError, QuantlabError
 
 TEMP_SUFFIX = ".qltmp"
 _STALE_AFTER_S = 3600.0
+_FILE_MODE = 0o644
 _HASH_BLOCK = 1 << 20
 
 
@@ -45,6 +46,7 @@ def writing(path: str | Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temp
+        os.chmod(temp, _FILE_MODE)  # safetensors makes files that only their owner can read
         _sync(temp)
         os.replace(temp, target)
         _sync(target.parent)
