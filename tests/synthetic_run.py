@@ -255,3 +255,12 @@ def _shrink(z, center, distortion):
     length = np.linalg.norm(away, axis=1)
     share = np.minimum(np.sqrt(distortion) / np.maximum(length, 1e-12), 1.0)
     return z - share[:, None] * away
+
+
+def shared_run(factory, *, small: bool = False) -> Path:
+    """Return a run that is built once for the whole test session; read only."""
+    place = factory.getbasetemp() / "shared" / ("small" if small else "demo")
+    if not place.exists():
+        sizes = {"emotions": ("happy", "neutral", "sad"), "ladder": LADDER[::2], "num_texts": 2}
+        build_run(place, name="demo", **(sizes if small else {}))
+    return place

@@ -213,6 +213,17 @@ def test_too_many_trials_need_consent(copy: RunFolder, monkeypatch: pytest.Monke
         sweep(copy.path, progress=False)
 
 
+def test_too_few_vectors_for_the_codes_asked_for_is_said(tmp_path: Path) -> None:
+    study = small_study(codec={"quantizer": {"stages": 1, "codes": 99}, "ladder": {"num": 3}})
+    run = make_run(tmp_path / "small")
+    trained = train(run.path, study, progress=False)
+    assert any("K lowered from 99 to 5 codes" in note for note in trained.notes)
+    sweep(run.path, progress=False)
+    summary = json.loads((run.analysis / "summary.json").read_text())
+    assert (summary["codes"], summary["codes_asked"]) == (5, 99)
+    assert list(trained.notes) == summary["notes"]
+
+
 def test_frames_are_swept_like_utterances(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "frames")
     make_set(run.embeddings, frames=7, clips=6)

@@ -55,6 +55,8 @@ def train(
         values["recipes"] = ["balanced", *_biased(bias), *(recipe or [])]
     study = StudySettings.parse(values, where="options of train")
     trained = train_codecs(run, study, workers=processes(workers), progress=not quiet)
+    for note in trained.notes:
+        typer.echo(f"note: {note}", err=True)
     _say_failures(trained.failures)
     say(
         f"{trained.num_codecs} codecs ({trained.num_new} new), {len(trained.ladder)} λ up to "

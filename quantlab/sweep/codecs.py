@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from quantlab.codebooks import Codec
+from quantlab.codebooks import MIN_VECTORS_PER_CODE, Codec
 from quantlab.config import fingerprint
 from quantlab.engine import run_tasks
 from quantlab.errors import EXIT_OK, EXIT_PARTLY_DONE, InputError, IntegrityError, QuantlabError
@@ -77,6 +77,8 @@ class Trained:
     ----------
     ladder : tuple[float, ...]
         The λ of the study.
+    notes : tuple[str, ...]
+        What a user should know: emotions left out, fewer codes than asked for.
     num_codecs, num_new : int
         Codecs of the study, and how many of them were trained now.
     failures : tuple[str, ...]
@@ -84,6 +86,7 @@ class Trained:
     """
 
     ladder: tuple[float, ...]
+    notes: tuple[str, ...]
     num_codecs: int
     num_new: int
     failures: tuple[str, ...]
@@ -132,7 +135,8 @@ def train(
             if outcome.error:
                 raise QuantlabError(f"the balanced codec could not be trained: {outcome.error}")
         num_first = len(todo)
-        ladder = Codec.load(first.folder).ladder_
+        balanced = Codec.load(first.folder)
+        ladder = balanced.ladder_
         tasks = codec_tasks(work, ladder)
         todo = [task for task in tasks if not task.finished]
         outcomes = run_tasks(train_codec, todo, label="train", workers=workers, progress=progress)
@@ -141,7 +145,19 @@ def train(
         for outcome in outcomes
         if outcome.error
     )
-    return Trained(ladder, len(tasks) + 1, num_first + len(todo) - len(failures), failures)
+    notes = (*work.notes, *capped_note(balanced))
+    return Trained(ladder, notes, len(tasks) + 1, num_first + len(todo) - len(failures), failures)
+
+
+def capped_note(codec: Codec) -> tuple[str, ...]:
+    """Return a sentence when a codec has fewer codes than were asked for, else nothing."""
+    asked, given = codec.card_["codes_asked"], codec.card_["codes"]
+    if given == asked:
+        return ()
+    return (
+        f"K lowered from {asked} to {given} codes per stage: every code needs "
+        f"{MIN_VECTORS_PER_CODE} of the {codec.card_['num_training_vectors']} training vectors",
+    )
 
 
 def codec_tasks(work: Workspace, ladder: tuple[float, ...]) -> list[CodecTask]:

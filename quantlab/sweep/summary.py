@@ -10,7 +10,7 @@ from quantlab.analysis import random_pair_cosine, summarise
 from quantlab.codebooks import Codec
 from quantlab.config import fingerprint
 from quantlab.store import provenance, read_table, write_json, write_table
-from quantlab.sweep.codecs import codec_task
+from quantlab.sweep.codecs import capped_note, codec_task
 from quantlab.sweep.measure import ROW_DECIMALS
 from quantlab.sweep.workspace import ALL_ITEMS, Workspace, fit_scaling
 
@@ -121,7 +121,7 @@ def _describe(
         "language": ", ".join(card["languages"]),
         "licence": card["licence"],
         "num_skipped": card.get("num_skipped", 0),
-        "notes": list(work.notes),
+        "notes": [*work.notes, *capped_note(codec)],
         "trials": {
             "done": num_trials - len(failures),
             "total": num_trials,

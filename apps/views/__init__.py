@@ -1,0 +1,1 @@
+"""The explorer's pages, one script each, and `shell`, which they share."""

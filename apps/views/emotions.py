@@ -1,0 +1,166 @@
+"""The second page: one emotion beside the other – similarity, recognition, losses, drift."""
+
+import streamlit as st
+
+from quantlab.figures import (
+    EACH_OTHER,
+    RunTables,
+    accuracy_curves,
+    attraction_curves,
+    confusion_heatmap,
+    reduction_curves,
+    similarity_curves,
+    similarity_heatmap,
+)
+from views import shell
+
+VIEWS = ("Similarity", "Recognition", "Confusion", "Ways of losing", "Drift")
+_SCORES = {"recall": "recall", "mean recall": "uar", "macro-F1": "macro_f1"}
+_WHO = {"each other emotion": EACH_OTHER, "all clips": "all"}
+
+
+def show() -> None:
+    """Draw the page."""
+    run = shell.run()
+    st.title("Emotions")
+    view = shell.choose_one("View", VIEWS, key="view")
+    {
+        "Similarity": _similarity,
+        "Recognition": _recognition,
+        "Confusion": _confusion,
+        "Ways of losing": _losses,
+        "Drift": _drift,
+    }[view](run)
+
+
+def _similarity(run: RunTables) -> None:
+    table = shell.table(run, "similarity")
+    first, second, third = st.columns(3)
+    with first:
+        metric = shell.choose_similarity()
+    with second:
+        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+    tested = table.loc[table["recipe"] == recipe]
+    with third:
+        protocol = shell.choose_protocol(shell.protocols_of(run, tested))
+    emotions = shell.choose_emotions(run.emotions)
+    chosen = {"metric": metric, "recipe": recipe, "protocol": protocol}
+    figure = shell.draw(
+        run,
+        similarity_curves,
+        ["similarity"],
+        emotions=emotions,
+        references=shell.table(run, "references"),
+        **chosen,
+    )
+    shell.show_figure(figure, name="similarity", alt="Similarity of each emotion against λ")
+    figure = shell.draw(run, similarity_heatmap, ["similarity"], **chosen)
+    shell.show_figure(figure, name="similarity-table", alt="Similarity as a table", wide=True)
+
+
+def _recognition(run: RunTables) -> None:
+    table = shell.table(run, "accuracy")
+    first, second, third = st.columns(3)
+    with first:
+        score = st.selectbox("Score", list(_SCORES), key="score", bind="query-params")
+    with second:
+        probe = shell.choose_probe(sorted(set(table["probe"])) or ["logistic"])
+    with third:
+        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+    metric = _SCORES.get(score or "", "recall")
+    emotions, apart = run.emotions, False
+    if metric == "recall":
+        emotions = shell.choose_emotions(run.emotions)
+        apart = st.toggle("One panel for each emotion", key="apart", bind="query-params")
+    figure = shell.draw(
+        run,
+        accuracy_curves,
+        ["accuracy"],
+        probe=probe,
+        metric=metric,
+        recipe=recipe,
+        emotions=emotions,
+        protocols=run.protocols or ("speaker",),
+        apart=apart,
+    )
+    shell.show_figure(figure, name="recognition", alt="Recognition against λ", wide=True)
+
+
+def _confusion(run: RunTables) -> None:
+    table = shell.table(run, "confusion")
+    first, second, third = st.columns(3)
+    with first:
+        probe = shell.choose_probe(sorted(set(table["probe"])) or ["logistic"])
+    with second:
+        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+    with third:
+        protocol = shell.choose_protocol(shell.protocols_of(run, table))
+    lam = shell.choose_lam(shell.lams_of(table), default=shell.found(run).lam)
+    figure = shell.draw(
+        run,
+        confusion_heatmap,
+        ["confusion"],
+        lam=lam,
+        probe=probe,
+        recipe=recipe,
+        protocol=protocol,
+    )
+    shell.show_figure(figure, name="confusion", alt="Answers for each true emotion")
+
+
+def _losses(run: RunTables) -> None:
+    first, second, third = st.columns(3)
+    accuracy = shell.table(run, "accuracy")
+    with first:
+        metric = shell.choose_similarity()
+    with second:
+        probe = shell.choose_probe(sorted(set(accuracy["probe"])) or ["logistic"])
+    with third:
+        protocol = shell.choose_protocol(run.protocols or ["speaker"])
+    emotions = shell.choose_emotions(run.emotions)
+    relative = st.toggle("Difference to the whole set", key="relative", bind="query-params")
+    figure = shell.draw(
+        run,
+        reduction_curves,
+        ["similarity", "accuracy"],
+        metric=metric,
+        probe=probe,
+        protocol=protocol,
+        relative=relative,
+        emotions=emotions,
+    )
+    shell.show_figure(figure, name="reductions", alt="Emotions at equal similarity", wide=True)
+    st.caption(
+        "A vertical cut through the columns compares methods where the whole set is equally "
+        "similar to its originals. Equal λ would compare unequal damage."
+    )
+
+
+def _drift(run: RunTables) -> None:
+    table = shell.table(run, "attraction")
+    first, second, third = st.columns(3)
+    with first:
+        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+    tested = table.loc[table["recipe"] == recipe]
+    with second:
+        protocol = shell.choose_protocol(shell.protocols_of(run, tested))
+    named = {**_WHO, **{f"{name} clips": name for name in run.emotions}}
+    with third:
+        who = st.selectbox("Whose embeddings", list(named), key="clips", bind="query-params")
+    figure = shell.draw(
+        run,
+        attraction_curves,
+        ["attraction"],
+        recipe=recipe,
+        protocol=protocol,
+        emotion=named.get(who or "", EACH_OTHER),
+        reference="shrink_class" if recipe.startswith("biased:") else "shrink_mean",
+    )
+    shell.show_figure(figure, name="drift", alt="Drift toward each emotion", wide=True)
+    st.caption(
+        "Upper row: degrees closer to each emotion's centre. Lower row: how much of that a plain "
+        "blur of equal distortion does not explain; hollow points are within its interval."
+    )
+
+
+show()

@@ -1,0 +1,54 @@
+"""How one curve looks: colour, dash, marker, width, and the opacity of its interval."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from quantlab.figures.context import FigureContext
+from quantlab.figures.palette import emotion_style, ink
+from quantlab.figures.words import plain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stroke:
+    """How one curve looks and what it is called.
+
+    Attributes
+    ----------
+    name : str
+        Legend text, escaped.
+    color : str
+        ``#rrggbb``.
+    dash, symbol : str
+        Plotly dash and marker; an empty symbol draws no markers.
+    width, opacity : float
+        Of the line.
+    band : float, 0 to 1
+        Opacity of the interval; 0 draws none.
+    group : str
+        Curves of one group share one legend entry.
+    """
+
+    name: str
+    color: str
+    dash: str = "solid"
+    symbol: str = ""
+    width: float = 2.0
+    opacity: float = 1.0
+    band: float = 0.14
+    group: str = ""
+
+
+def emotion_stroke(emotion: str, context: FigureContext, **changes: Any) -> Stroke:
+    """Return the stroke of an emotion; "all" is drawn in ink without markers."""
+    colors = ink(dark=context.dark)
+    if emotion == "all":
+        base = Stroke(name="all emotions", color=colors.text, width=2.5, band=0.0, group="all")
+    else:
+        style = emotion_style(emotion)
+        base = Stroke(
+            name=plain(emotion),
+            color=style.color(dark=context.dark),
+            symbol=style.symbol,
+            group=emotion,
+        )
+    return replace(base, **changes)

@@ -1,0 +1,192 @@
+"""Plain words for the run's keys, numbers as text, and escaping of names for pictures and pages.
+
+Keys are what stands in the tables ("shrink_mean", "biased:sad"); words are what a reader sees.
+Nothing here draws.
+"""
+
+import html
+import math
+from collections.abc import Iterable, Sequence
+
+EMOTIONS = (
+    "angry",
+    "disgust",
+    "fear",
+    "happy",
+    "neutral",
+    "sad",
+    "surprise",
+    "calm",
+    "excited",
+    "frustrated",
+    "boredom",
+    "contempt",
+    "other",
+)
+"""The canonical emotions in the order of legends, rows and columns."""
+
+ALL = "all"
+BIASED = "biased:"
+_NAME_LIMIT = 80
+
+_METHODS = {
+    "clean": "unquantized",
+    "codec": "rate-aware code choice",
+    "drop_least": "dropping the least missed codes",
+    "coarse_step": "coarser uniform steps",
+    "shrink_mean": "plain blur of equal distortion",
+    "shrink_class": "plain blur toward that class, of equal distortion",
+}
+_METRICS = {
+    "distortion": "distortion (squared distance per vector)",
+    "cos_raw_frames": "raw cosine, mean over frames",
+    "cos_centred_frames": "centred cosine, mean over frames",
+    "cos_raw_means": "raw cosine between time means",
+    "cos_centred_means": "centred cosine between time means",
+    "bits_per_vector": "code length",
+    "entropy_bits": "empirical entropy",
+    "distinct_share": "different code sequences per vector",
+    "bits_share": "bits relative to λ = 0",
+    "uar": "unweighted average recall",
+    "macro_f1": "macro-F1",
+    "recall": "recall",
+}
+_PROTOCOLS = {
+    "speaker": "new speakers",
+    "text": "new sentences of known speakers",
+}
+_PROBES = {
+    "logistic": "logistic regression",
+    "svm": "support vector machine",
+    "mlp": "small neural network",
+}
+_RECIPES = {
+    "balanced": "balanced codebook",
+    "natural": "codebook of the corpus as it is",
+    "shuffled": "codebook with shuffled labels",
+}
+
+
+def method_words(method: str) -> str:
+    """Say a method in plain words, e.g. "plain blur of equal distortion"."""
+    return _METHODS.get(method) or plain(method)
+
+
+def metric_words(metric: str) -> str:
+    """Say a metric in plain words, e.g. "centred cosine, mean over frames"."""
+    return _METRICS.get(metric) or plain(metric)
+
+
+def protocol_words(protocol: str) -> str:
+    """Say a protocol in plain words, e.g. "new speakers"."""
+    return _PROTOCOLS.get(protocol) or plain(protocol)
+
+
+def probe_words(probe: str) -> str:
+    """Say a probe in plain words, e.g. "support vector machine"."""
+    return _PROBES.get(probe) or plain(probe)
+
+
+def recipe_words(recipe: str) -> str:
+    """Say a recipe in plain words, e.g. "sad codebook"."""
+    if recipe.startswith(BIASED):
+        return f"{plain(recipe.removeprefix(BIASED))} codebook"
+    return _RECIPES.get(recipe) or plain(recipe)
+
+
+def biased_recipe(emotion: str) -> str:
+    """Return the recipe of the codebook trained on one class."""
+    return f"{BIASED}{emotion}"
+
+
+def emotion_order(emotions: Iterable[str]) -> list[str]:
+    """Sort classes canonically; unknown names follow alphabetically, "all" is left out.
+
+    Examples
+    --------
+    >>> emotion_order(["sad", "zeal", "all", "angry"])
+    ['angry', 'sad', 'zeal']
+    """
+    rank = {name: place for place, name in enumerate(EMOTIONS)}
+    names = {str(name) for name in emotions} - {ALL}
+    return sorted(names, key=lambda name: (rank.get(name, len(rank)), name))
+
+
+def plain(text: object) -> str:
+    """Escape a name for HTML and for plotly's text, shortened to 80 characters.
+
+    Examples
+    --------
+    >>> plain("<script>")
+    '&lt;script&gt;'
+    """
+    name = " ".join(str(text).split())
+    if len(name) > _NAME_LIMIT:
+        name = f"{name[: _NAME_LIMIT - 1]}…"
+    return html.escape(name, quote=True)
+
+
+def plain_long(text: str) -> str:
+    """Escape a sentence of any length."""
+    return html.escape(" ".join(text.split()))
+
+
+def number(value: float, *, digits: int = 3) -> str:
+    """Write a number with `digits` significant digits and no exponent where it can be avoided.
+
+    Examples
+    --------
+    >>> number(0.12345), number(1234.5), number(-0.0), number(float("nan"))
+    ('0.123', '1,234', '0', '–')
+    """
+    if not math.isfinite(value):
+        return "–"
+    if value == 0 or abs(value) < 10.0**-9:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{min(decimals, 9)}f}".replace("-", "−")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def fixed(value: float, *, decimals: int = 2) -> str:
+    """Write a number with a fixed number of decimals, and a dash where there is none."""
+    if not math.isfinite(value):
+        return "–"
+    text = f"{value:.{decimals}f}"
+    return text.replace("-", "−") if float(text) else text.replace("-", "")
+
+
+def share(value: float) -> str:
+    """Write a share of one as a percentage."""
+    return f"{fixed(100 * value, decimals=0)} %" if math.isfinite(value) else "–"
+
+
+def interval_text(value: float, low: float, high: float, *, decimals: int = 2) -> str:
+    """Write a value with its interval, e.g. "0.62 (0.55 to 0.69)"."""
+    text = fixed(value, decimals=decimals)
+    if math.isfinite(low) and math.isfinite(high):
+        text += f" ({fixed(low, decimals=decimals)} to {fixed(high, decimals=decimals)})"
+    return text
+
+
+def lam_text(lam: float) -> str:
+    """Write a λ, e.g. "λ = 3.16"."""
+    return f"λ\u00a0=\u00a0{number(lam)}" if math.isfinite(lam) else "unquantized"
+
+
+def joined(names: Sequence[str], *, last: str = "and") -> str:
+    """Join names into a phrase.
+
+    Examples
+    --------
+    >>> joined(["a", "b", "c"])
+    'a, b and c'
+    """
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a count with its noun, e.g. "1 speaker", "6 speakers"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

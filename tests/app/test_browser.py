@@ -1,0 +1,156 @@
+"""A real browser visits every page and the report: no errors, and nothing from elsewhere."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantlab.figures import write_report
+from tests.app.conftest import EXPLORER
+from tests.synthetic_run import shared_run
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+CHROMIUM = os.environ.get("BROWSER_PATH") or shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --disable-dev-shm-usage"
+).split()
+DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("browser")
+    shutil.copytree(shared_run(tmp_path_factory, small=True), folder / "demo")
+    write_report(folder / "demo")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(runs: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "apps/explorer.py"]
+    command += [f"--server.port={port}", "--server.headless=true", "--server.fileWatcherType=none"]
+    root = EXPLORER.parents[1]
+    environment = {**os.environ, "QUANTLAB_RUNS": str(runs), "PYTHONPATH": str(root)}
+    process = subprocess.Popen(
+        command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(150):
+        assert process.poll() is None, "the explorer ended"
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    pytest.fail("the explorer did not start")
+
+
+class Visitor:
+    """A browser page that keeps what went wrong."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.problems: list[str] = []
+        page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        page.on("console", self._console)
+        page.on("response", self._response)
+        page.on("request", self._request)
+
+    def _console(self, message: Any) -> None:
+        # A failed request is told by its response, with the address.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.problems.append(f"console: {message.text}")
+
+    def _response(self, response: Any) -> None:
+        # Below a page's own path, Streamlit first looks for its server at the wrong place.
+        if response.status >= 400 and "/_stcore/" not in response.url:
+            self.problems.append(f"{response.status}: {response.url}")
+
+    def _request(self, request: Any) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:", "file:")):
+            self.problems.append(f"left this machine: {request.url}")
+
+    def open(self, url: str, *, plots: int) -> None:
+        """Open a page of the explorer and wait until its figures are drawn."""
+        self.page.goto(url)
+        self.page.wait_for_selector(DONE, timeout=60_000)
+        self.page.wait_for_function(
+            f"document.querySelectorAll('.js-plotly-plot .main-svg').length >= {plots}",
+            timeout=60_000,
+        )
+
+
+@pytest.fixture
+def visitor() -> Iterator[Visitor]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield Visitor(browser.new_page(viewport={"width": 1280, "height": 1600}))
+        browser.close()
+
+
+def test_all_pages_are_drawn_without_an_error(server: str, visitor: Visitor) -> None:
+    visitor.open(server, plots=3)
+    page = visitor.page
+    page.get_by_role("link", name="Emotions").click()
+    page.wait_for_selector("h1:has-text('Emotions')")
+    for view in ("Recognition", "Confusion", "Ways of losing", "Drift"):
+        page.get_by_role("radio", name=view).or_(page.get_by_role("button", name=view)).click()
+        page.wait_for_selector(DONE)
+        page.wait_for_selector(".js-plotly-plot .main-svg")
+        assert f"view={view.replace(' ', '+')}" in page.url
+    page.get_by_role("link", name="Biased codebooks").click()
+    page.wait_for_selector("h1:has-text('Biased codebooks')")
+    page.wait_for_selector(".js-plotly-plot .main-svg")
+    visitor.open(f"{server}/biased?quantity=attraction&lam=0.6", plots=2)
+    assert "λ\u00a0=\u00a00.6" in page.locator(".gtitle").last.text_content()
+    assert visitor.problems == []
+
+
+def test_figures_fit_a_narrow_screen_by_scrolling(server: str, visitor: Visitor) -> None:
+    visitor.page.set_viewport_size({"width": 390, "height": 1200})
+    visitor.open(f"{server}/biased", plots=2)
+    widths = visitor.page.evaluate(
+        "[document.documentElement.scrollWidth,"
+        " document.querySelector('.js-plotly-plot').clientWidth]"
+    )
+    assert widths[0] <= 390
+    assert widths[1] >= 900
+    assert visitor.problems == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_is_drawn_in_light_and_dark(runs: Path, visitor: Visitor, scheme: str) -> None:
+    page = visitor.page
+    page.emulate_media(color_scheme=scheme)
+    page.goto((runs / "demo" / "report.html").as_uri())
+    page.wait_for_selector("html[data-drawn=all]", timeout=60_000)
+    assert page.locator(".js-plotly-plot").count() == 12
+    paper = page.locator(".js-plotly-plot .main-svg").first.evaluate(
+        "place => getComputedStyle(place).backgroundColor"
+    )
+    assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 24, 30)"}[scheme]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert visitor.problems == []
