@@ -58,7 +58,10 @@ def show() -> None:
         **chosen,
     )
     shell.show_figure(
-        figure, name="biased", alt="Similarity and attraction for each codebook", wide=True
+        figure,
+        name="biased",
+        alt="Similarity and attraction for each codebook",
+        min_width=shell.panels_width(len(codebooks) or len(biased_classes(of_biased))),
     )
     st.caption(
         "The codebook's own emotion is drawn thick; dashed is the balanced codebook on all clips, "
@@ -73,7 +76,9 @@ def show() -> None:
     figure = shell.draw(
         run, biased_matrix, _TABLES, lam=lam, quantity=_QUANTITIES[quantity], **chosen
     )
-    shell.show_figure(figure, name="biased-table", alt="Codebooks and emotions at one λ", wide=True)
+    shell.show_figure(
+        figure, name="biased-table", alt="Codebooks and emotions at one λ", min_width=shell.WIDE
+    )
 
 
 show()

@@ -55,7 +55,9 @@ def _similarity(run: RunTables) -> None:
     )
     shell.show_figure(figure, name="similarity", alt="Similarity of each emotion against λ")
     figure = shell.draw(run, similarity_heatmap, ["similarity"], **chosen)
-    shell.show_figure(figure, name="similarity-table", alt="Similarity as a table", wide=True)
+    shell.show_figure(
+        figure, name="similarity-table", alt="Similarity as a table", min_width=shell.WIDE
+    )
 
 
 def _recognition(run: RunTables) -> None:
@@ -83,7 +85,12 @@ def _recognition(run: RunTables) -> None:
         protocols=run.protocols or ("speaker",),
         apart=apart,
     )
-    shell.show_figure(figure, name="recognition", alt="Recognition against λ", wide=True)
+    shell.show_figure(
+        figure,
+        name="recognition",
+        alt="Recognition against λ",
+        min_width=shell.panels_width(len(emotions) if apart else 1),
+    )
 
 
 def _confusion(run: RunTables) -> None:
@@ -129,7 +136,9 @@ def _losses(run: RunTables) -> None:
         relative=relative,
         emotions=emotions,
     )
-    shell.show_figure(figure, name="reductions", alt="Emotions at equal similarity", wide=True)
+    shell.show_figure(
+        figure, name="reductions", alt="Emotions at equal similarity", min_width=shell.WIDE
+    )
     st.caption(
         "A vertical cut through the columns compares methods where the whole set is equally "
         "similar to its originals. Equal λ would compare unequal damage."
@@ -156,7 +165,12 @@ def _drift(run: RunTables) -> None:
         emotion=named.get(who or "", EACH_OTHER),
         reference="shrink_class" if recipe.startswith("biased:") else "shrink_mean",
     )
-    shell.show_figure(figure, name="drift", alt="Drift toward each emotion", wide=True)
+    shell.show_figure(
+        figure,
+        name="drift",
+        alt="Drift toward each emotion",
+        min_width=shell.panels_width(len(run.emotions)),
+    )
     st.caption(
         "Upper row: degrees closer to each emotion's centre. Lower row: how much of that a plain "
         "blur of equal distortion does not explain; hollow points are within its interval."

@@ -38,10 +38,10 @@ def show() -> None:
     accuracy = shell.table(run, "accuracy")
     probe = shell.choose_probe(sorted(set(accuracy["probe"])) or ["logistic"])
     figure = shell.draw(run, accuracy_curves, ["accuracy"], probe=probe)
-    shell.show_figure(figure, name="accuracy", alt="Mean recall against λ", wide=True)
+    shell.show_figure(figure, name="accuracy", alt="Mean recall against λ", min_width=shell.WIDE)
     st.header("What it costs")
     figure = shell.draw(run, rate_curves, ["rate"], protocol=protocol)
-    shell.show_figure(figure, name="rate", alt="Bits against λ", wide=True)
+    shell.show_figure(figure, name="rate", alt="Bits against λ", min_width=shell.WIDE)
     _limits(found)
     _report(run)
 

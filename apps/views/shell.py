@@ -37,12 +37,11 @@ SIMILARITIES = (
     "cos_raw_means",
     "distortion",
 )
+PLAIN, WIDE = 600, 1000
 _DEFAULT_RUN = "demo"
 _STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 4.5rem 2.5rem 4rem; max-width: 1480px; }
-[class*="st-key-wide-"], [class*="st-key-plain-"] { overflow-x: auto; }
-[class*="st-key-wide-"] [data-testid="stFullScreenFrame"] { min-width: 1080px; }
-[class*="st-key-plain-"] [data-testid="stFullScreenFrame"] { min-width: 600px; }
+[class*="st-key-plot-"] { overflow-x: auto; }
 .headlines { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr));
   gap: 12px; }
 .headlines div { border: 1px solid rgba(128, 136, 150, .3); border-radius: 10px;
@@ -133,6 +132,11 @@ def table(run: RunTables, name: str) -> pd.DataFrame:
     st.stop()
 
 
+def panels_width(count: int) -> int:
+    """Return the least width of a row of panels, in CSS pixels."""
+    return max(WIDE, 170 * count)
+
+
 def draw(
     run: RunTables, make: Callable[..., go.Figure], names: Sequence[str], **choices: Any
 ) -> go.Figure:
@@ -167,7 +171,7 @@ def _draw(
     return _make(*_tables, context=_context, **choices)
 
 
-def show_figure(figure: go.Figure, *, name: str, alt: str, wide: bool = False) -> None:
+def show_figure(figure: go.Figure, *, name: str, alt: str, min_width: int = PLAIN) -> None:
     """Show a figure with its downloads.
 
     Parameters
@@ -178,10 +182,12 @@ def show_figure(figure: go.Figure, *, name: str, alt: str, wide: bool = False) -
         Of its files; unique on the page.
     alt : str
         What it shows, for readers who cannot see it.
-    wide : bool
-        Whether it has many panels, and narrow screens scroll sideways.
+    min_width : int
+        In CSS pixels; narrower screens scroll sideways.
     """
-    with st.container(key=f"wide-{name}" if wide else f"plain-{name}"):
+    frame = f'.st-key-plot-{name} [data-testid="stFullScreenFrame"]'
+    st.html(f"<style>{frame} {{ min-width: {min_width}px; }}</style>")
+    with st.container(key=f"plot-{name}"):
         st.plotly_chart(figure, theme=None, key=f"figure-{name}", config=dict(PLOT_CONFIG), alt=alt)
     with st.container(horizontal=True, gap="small"):
         _download("CSV", lambda: figure_csv(figure), f"{name}.csv", "text/csv")
@@ -268,9 +274,17 @@ def choose_one(label: str, options: Sequence[str], *, key: str) -> str:
 
 def text(message: str) -> str:
     """Escape what Markdown would take for a link, an image or HTML; commands stay code."""
-    for sign in ("\\", "[", "]", "<", ">", "*", "$", ":"):
-        message = message.replace(sign, f"\\{sign}")
-    return message
+    parts = message.split("`")
+    return "`".join(
+        part if place % 2 and place < len(parts) - 1 else _without_marks(part)
+        for place, part in enumerate(parts)
+    )
+
+
+def _without_marks(part: str) -> str:
+    for sign in ("\\", "[", "]", "<", ">", "*", "_", "$", ":"):
+        part = part.replace(sign, f"\\{sign}")
+    return part
 
 
 def _code(path: Path) -> str:

@@ -78,7 +78,7 @@ def _write_images(figures: Mapping[str, ReportFigure], folder: Path, report: Pat
     try:
         with image_maker() as make:
             for name, part in figures.items():
-                width = 900 if part.narrow else 1280
+                width = 900 if part.narrow else max(1280, part.min_width)
                 store.write_bytes(folder / f"{name}.png", make(part.figure, width=width))
     except InputError as error:
         raise InputError(f"{report} is written, but its PNG files are not: {error}") from error
