@@ -97,6 +97,24 @@ def test_training_is_decided_by_the_generator_alone(trainer: str) -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
+@pytest.mark.gpu
+def test_ema_on_a_gpu_is_as_good_as_on_the_cpu() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    z = np.random.default_rng(0).normal(size=(2000, 16))
+    errors = []
+    for device in ("cpu", "cuda"):
+        settings = QuantizerSettings.parse(
+            {"stages": 3, "codes": 32, "trainer": "ema", "device": device}
+        )
+        quantizer = fit_quantizer(z, settings, rng=np.random.default_rng(1))
+        free = np.zeros((3, quantizer.alphabet_size))
+        errors.append(search(quantizer, z, free, 0.0).distortion.mean())
+    assert errors[1] == pytest.approx(errors[0], rel=0.03)
+
+
 def test_kmeans_reaches_the_error_of_scikit_learn(rng: np.random.Generator) -> None:
     from sklearn.cluster import KMeans
 

@@ -127,6 +127,16 @@ def test_the_report_is_one_valid_page_that_needs_no_network(run: Path) -> None:
     assert "abababababab" in text
 
 
+def test_constant_answers_are_marked_and_explained(run: Path) -> None:
+    file = run / "analysis" / "accuracy.parquet"
+    table = pd.read_parquet(file)
+    write(run, "accuracy", table.assign(constant=False))
+    assert "○" not in write_report(run).read_text().split('<script type="application/json"')[0]
+    write(run, "accuracy", table.assign(constant=table["lam"] >= 6.0))
+    page = write_report(run).read_text()
+    assert "○: the probe gives every clip the same label." in page
+
+
 def test_every_figure_has_its_data_beside_it(run: Path) -> None:
     first = write_report(run).read_bytes()
     assert write_report(run).read_bytes() == first, "the same run gives the same report"

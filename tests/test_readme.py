@@ -29,13 +29,20 @@ def test_commands_in_the_readme_exist() -> None:
         command.name or (command.callback.__name__ if command.callback else "")
         for command in app.registered_commands
     }
-    assert set(re.findall(r"^quantlab (\w+)", TEXT, flags=re.MULTILINE)) == known
+    assert (
+        set(re.findall(r"^quantlab (\w+) [-~/\w.]*(?:/|parquet| -)", TEXT, flags=re.MULTILINE))
+        == known
+    )
 
 
 def test_make_targets_in_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"make (demo|test|lint|slow|gpu|bench)\b", TEXT)):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_no_placeholder_is_left() -> None:
+    assert "@@" not in TEXT
 
 
 def test_files_in_the_readme_exist() -> None:

@@ -27,7 +27,7 @@ ROOMS = {
     "analysis": {"errors"},
     "sweep": {
         "errors", "config", "store", "engine", "corpora", "embedders", "codebooks", "baselines",
-        "entropy", "analysis",
+        "analysis",
     },
     "figures": {"errors", "store", "analysis"},
     "cli": {

@@ -127,8 +127,9 @@ def test_analysis_is_written(finished: RunFolder) -> None:
     assert clean["chance"].to_numpy() == pytest.approx(1 / 3)
     references = read_table(finished.analysis / "references.parquet")
     assert set(references["metric"]) == {
-        "random_pair_cos_raw_means",
-        "random_pair_cos_centred_means",
+        f"random_pair_cos_{kind}_{over}"
+        for kind in ("raw", "centred")
+        for over in ("means", "frames")
     }
 
 

@@ -1,12 +1,16 @@
 """Commands on data: index a corpus, embed it, quantize an embedding set."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from quantlab.cli.options import Quiet, Run, Workers, processes, say
-from quantlab.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_PARTLY_DONE, InputError
+from quantlab.cli.options import Quiet, Run, Workers, processes, say, skipped_code
+from quantlab.errors import EXIT_OK, EXIT_PARTLY_DONE, InputError
+
+if TYPE_CHECKING:
+    from quantlab.sweep import RunFolder, StudySettings
 
 
 def index(
@@ -72,9 +76,10 @@ def embed(
     from quantlab.corpora import Manifest
     from quantlab.embedders import embed_manifest, get_embedder
     from quantlab.store import write_csv
-    from quantlab.sweep import RunFolder, StudySettings
+    from quantlab.sweep import RunFolder
 
     run = RunFolder(output)
+    study = _study_of(run, {"embedder": embedder, "level": level, "licence": licence})
     embedded = embed_manifest(
         Manifest.load(manifest),
         get_embedder(embedder),
@@ -87,23 +92,25 @@ def embed(
         max_duration_s=max_duration_s,
         progress=not quiet,
     )
-    data = {"embedder": embedder, "level": level, "licence": licence}
-    name = {"name": output.resolve().name}
-    run.write_study(StudySettings.parse({**name, "data": data}, where=str(output)))
+    run.write_study(study)
     write_csv(run.skipped, embedded.skipped)
     embeddings = embedded.embeddings
     say(
         f"{embeddings.num_items} clips, {embeddings.offsets[-1]} vectors of "
         f"{embeddings.num_dims} dimensions: {run.embeddings}"
     )
-    return _skipped_code(embedded.skipped["error"].tolist(), run.skipped)
+    return skipped_code(embedded.skipped["error"].tolist(), run.skipped)
 
 
-def _skipped_code(errors: list[str], report: Path) -> int:
-    if not errors:
-        return EXIT_OK
-    typer.echo(f"{len(errors)} clips were skipped; reasons in {report}", err=True)
-    return EXIT_INTEGRITY if "IntegrityError" in errors else EXIT_PARTLY_DONE
+def _study_of(run: "RunFolder", data: dict[str, str]) -> "StudySettings":
+    """Return the run's study with new data settings, or a fresh one named after the folder."""
+    from quantlab.sweep import StudySettings
+
+    values = {"name": re.sub(r"[^A-Za-z0-9._-]+", "-", run.path.resolve().name).strip("-._")}
+    if run.study_file.is_file():
+        values = run.read_study().model_dump(mode="json")
+    values["name"] = values["name"] or "study"
+    return StudySettings.parse({**values, "data": data}, where=str(run.path))
 
 
 def quantize(
@@ -129,8 +136,8 @@ def quantize(
     from quantlab.sweep import RunFolder, quantize_set
 
     folder = RunFolder(run)
-    if output.exists() and any(output.iterdir()):
-        raise InputError(f"{output} is not empty; choose another folder")
+    if output.is_file() or (output.is_dir() and any(output.iterdir())):
+        raise InputError(f"{output} exists and is not an empty folder; choose another one")
     study = folder.read_study()
     embeddings = open_set(study.data.embeddings or folder.embeddings)
     place = folder.find_codec(codec)

@@ -1,11 +1,13 @@
 """Options that several commands share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from quantlab.engine import default_workers
+from quantlab.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_PARTLY_DONE
 
 Workers = Annotated[
     int, typer.Option(min=0, help="Processes to use; 0 takes one per core.", show_default="0")
@@ -22,3 +24,11 @@ def processes(workers: int) -> int:
 def say(text: str) -> None:
     """Print a line of result to standard output."""
     typer.echo(text)
+
+
+def skipped_code(errors: Sequence[str], report: Path) -> int:
+    """Say how many clips were skipped, by their error classes, and return the exit code."""
+    if not errors:
+        return EXIT_OK
+    typer.echo(f"{len(errors)} clips were skipped; reasons in {report}", err=True)
+    return EXIT_INTEGRITY if "IntegrityError" in errors else EXIT_PARTLY_DONE

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from quantlab.cli.options import Quiet, Run, Workers, processes, say
+from quantlab.cli.options import Quiet, Run, Workers, processes, say, skipped_code
 from quantlab.errors import InputError
 from quantlab.sweep import (
     EACH_EMOTION,
     RunFolder,
     StudySettings,
+    Trained,
     prepare_data,
     read_study,
 )
@@ -55,9 +56,7 @@ def train(
         values["recipes"] = ["balanced", *_biased(bias), *(recipe or [])]
     study = StudySettings.parse(values, where="options of train")
     trained = train_codecs(run, study, workers=processes(workers), progress=not quiet)
-    for note in trained.notes:
-        typer.echo(f"note: {note}", err=True)
-    _say_failures(trained.failures)
+    _say_training(trained)
     say(
         f"{trained.num_codecs} codecs ({trained.num_new} new), {len(trained.ladder)} λ up to "
         f"{trained.ladder[-1]:g}: {run / 'codecs'}"
@@ -78,8 +77,10 @@ def _biased(bias: str) -> list[str]:
     return [f"biased:{emotion.strip()}" for emotion in bias.split(",") if emotion.strip()]
 
 
-def _say_failures(failures: tuple[str, ...]) -> None:
-    for line in failures:
+def _say_training(trained: Trained) -> None:
+    for note in trained.notes:
+        typer.echo(f"note: {note}", err=True)
+    for line in trained.failures:
         typer.echo(f"failed: {line}", err=True)
 
 
@@ -104,11 +105,11 @@ def sweep(
     """
     from quantlab.sweep import sweep as sweep_run
 
-    run, durations = source, {}
+    run, durations, errors = source, {}, ()
     if source.suffix in _YAML_ENDINGS:
         study = read_study(source)
         run = output or Path("runs") / study.name
-        durations = _prepare(run, study, processes(workers), quiet)
+        durations, errors = _prepare(run, study, processes(workers), quiet)
     elif output is not None:
         raise InputError("--output goes with an experiment file; a run folder is its own output")
     done = sweep_run(
@@ -126,21 +127,27 @@ def sweep(
             err=True,
         )
     say(f"{done.num_trials} trials ({done.num_new} new): {done.table}")
-    return done.exit_code
+    return max(done.exit_code, skipped_code(errors, RunFolder(run).skipped))
 
 
-def _prepare(run: Path, study: StudySettings, workers: int, quiet: bool) -> dict[str, float]:
-    """Index, embed and train as an experiment file asks; return the seconds of each stage."""
+def _prepare(
+    run: Path, study: StudySettings, workers: int, quiet: bool
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Index, embed and train as an experiment file asks.
+
+    Return the seconds of each stage, and the error class of every clip that was skipped.
+    """
     from quantlab.sweep import train as train_codecs
 
     durations: dict[str, Any] = {}
     begin = time.monotonic()
-    prepare_data(run, study, workers=workers, progress=not quiet)
+    errors = prepare_data(run, study, workers=workers, progress=not quiet)
     durations["data"] = round(time.monotonic() - begin, 1)
     begin = time.monotonic()
-    _say_failures(train_codecs(run, study, workers=workers, progress=not quiet).failures)
+    trained = train_codecs(run, study, workers=workers, progress=not quiet)
+    _say_training(trained)
     durations["train"] = round(time.monotonic() - begin, 1)
-    return durations
+    return durations, errors
 
 
 def report(

@@ -14,7 +14,7 @@ from quantlab.codebooks.scaling import Scaling
 from quantlab.codebooks.settings import LAM_DECIMALS, CodecSettings
 from quantlab.codebooks.training import fit_quantizer
 from quantlab.config import fingerprint
-from quantlab.entropy import FactorizedPrior, symbol_statistics
+from quantlab.entropy import FactorizedPrior, SymbolStatistics, symbol_statistics
 from quantlab.errors import InputError, IntegrityError, NotFittedError
 from quantlab.store import (
     load_tensors,
@@ -158,7 +158,7 @@ class Codec:
     def _describe(self, z: np.ndarray) -> dict[str, Any]:
         quantizer = self.quantizer_
         nearest = encode_ladder(quantizer, z, self.prior_, [0.0])[0]
-        statistics = symbol_statistics(nearest.symbols, alphabet_size=quantizer.alphabet_size)
+        statistics = self.symbol_statistics(nearest.symbols)
         return {
             "training": {
                 "distortion_share": float(nearest.distortion.mean() / quantizer.num_dims),
@@ -242,6 +242,10 @@ class Codec:
     def bits(self, symbols: np.ndarray) -> np.ndarray:
         """Return the code length of each row of `symbols` ``[N, S]`` in bits, float64 ``[N]``."""
         return self.prior_.code_length_bits(symbols)
+
+    def symbol_statistics(self, symbols: np.ndarray) -> SymbolStatistics:
+        """Describe what the symbols ``[N, S]`` of a data set vary in."""
+        return symbol_statistics(symbols, alphabet_size=self.alphabet_size)
 
     def fingerprint(self) -> str:
         """Hash of everything that decides how the codec codes: 64 hexadecimal characters."""

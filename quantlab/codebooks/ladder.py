@@ -6,7 +6,8 @@ import numpy as np
 
 from quantlab.codebooks.quantizer import Quantizer
 from quantlab.codebooks.search import search
-from quantlab.codebooks.settings import LadderSettings
+from quantlab.codebooks.settings import LAM_DECIMALS, LadderSettings
+from quantlab.errors import ConfigError
 
 # λ of the predecessor's published curves, in raw feature units squared per bit.
 PREDECESSOR_LAMS = (0, 1e-4, 0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -25,12 +26,23 @@ def given_ladder(settings: LadderSettings, *, scale: float) -> tuple[float, ...]
         The settings.
     scale : float
         The scalar s of the scaling; raw λ are divided by s².
+
+    Raises
+    ------
+    ConfigError
+        The preset's smallest λ cannot be told from 0 at this scale.
     """
     if settings.lams:
         return settings.lams
-    if settings.preset == "predecessor":
-        return tuple(_tidy(lam / scale**2) for lam in PREDECESSOR_LAMS)
-    return ()
+    if settings.preset == "auto":
+        return ()
+    lams = tuple(round(_tidy(lam / scale**2), LAM_DECIMALS) for lam in PREDECESSOR_LAMS)
+    if len(set(lams)) < len(lams):
+        raise ConfigError(
+            f"the predecessor's λ are too small for embeddings of scale {scale:.3g}; "
+            "leave the preset out, or give lams"
+        )
+    return lams
 
 
 def make_ladder(ends: Sequence[float] | np.ndarray, num: int) -> tuple[float, ...]:

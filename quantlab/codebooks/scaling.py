@@ -31,6 +31,7 @@ class Scaling:
         if not (np.isfinite(self.scale) and self.scale > 0):
             raise InputError(f"the scale of a scaling must be finite and > 0, given {self.scale}")
         object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "scale", float(self.scale))
 
     @classmethod
     def fit(cls, vectors: np.ndarray, emotion_of_vector: np.ndarray) -> "Scaling":

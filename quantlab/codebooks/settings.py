@@ -1,10 +1,10 @@
 """Settings of a codec: shape of the quantizer, training, prior and λ ladder."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from quantlab.compat import DeviceName
+from quantlab.compat import DeviceName, choose_device
 from quantlab.config import Settings
 
 LAM_DECIMALS = 9
@@ -43,6 +43,10 @@ class QuantizerSettings(Settings):
     device: DeviceName = "auto"
     """Where ``ema`` trains."""
 
+    def training_device(self) -> str:
+        """Return where the codebooks are trained; only EMA uses a GPU."""
+        return choose_device(self.device) if self.trainer == "ema" else "cpu"
+
 
 class LadderSettings(Settings):
     """The λ at which a codec is fitted and swept."""
@@ -65,6 +69,12 @@ class LadderSettings(Settings):
         if len(set(rounded)) != len(rounded):
             raise ValueError("a lam stands twice; give each once")
         return tuple(sorted(rounded))
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.lams and self.preset != "auto":
+            raise ValueError("give lams or a preset, not both")
+        return self
 
 
 class PriorSettings(Settings):

@@ -14,6 +14,7 @@ from quantlab.corpora.splits import (
     official_split,
     speaker_disjoint,
     speaker_folds,
+    speaker_keys,
     text_disjoint,
     text_folds,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "official_split",
     "speaker_disjoint",
     "speaker_folds",
+    "speaker_keys",
     "text_disjoint",
     "text_folds",
     "validate",

@@ -1,5 +1,6 @@
 """A corpus becomes an embedding set: clip by clip through the cache, so it can stop and resume."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from quantlab.corpora import Manifest
+from quantlab.corpora import READERS, Manifest
 from quantlab.embedders.cache import cache_path, default_cache, read_cached, write_cached
 from quantlab.embedders.functionals import Functionals
 from quantlab.embedders.protocol import Embedder, Level
@@ -147,6 +148,11 @@ def embed_manifest(
         **_card(manifest, embedder, level),
         "licence": licence or "not stated; what is derived from a corpus carries its licence",
         "source": source,
+        "commands": [
+            f"quantlab index {manifest.root.name} --reader {_reader(manifest)} -o manifest.parquet",
+            f"quantlab embed manifest.parquet -o RUN --embedder {embedder.name} --level {level} "
+            f"--licence {shlex.quote(licence)} --source {shlex.quote(source)}",
+        ],
         "num_skipped": len(skipped),
     }
     table = _items(manifest.items.iloc[kept], [keys[row] for row in kept])
@@ -196,6 +202,12 @@ def _items(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return table.assign(sha256=keys)
 
 
+def _reader(manifest: Manifest) -> str:
+    """Return the reader that gives these labels: the corpus's own where there is one."""
+    corpora = set(manifest.items["corpus"].astype(str))
+    return next(iter(corpora)) if len(corpora) == 1 and corpora <= set(READERS) else "auto"
+
+
 def _card(manifest: Manifest, embedder: Embedder, level: Level) -> dict[str, Any]:
     items = manifest.items
     return {
@@ -204,5 +216,4 @@ def _card(manifest: Manifest, embedder: Embedder, level: Level) -> dict[str, Any
         "frame_rate_hz": embedder.frame_rate_hz if level == "frame" else None,
         "corpora": sorted(set(items["corpus"].astype(str)) - {""}),
         "languages": sorted(set(items["language"].astype(str)) - {""}),
-        "command": f"quantlab embed MANIFEST -o RUN --embedder {embedder.name} --level {level}",
     }

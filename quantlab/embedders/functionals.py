@@ -168,6 +168,7 @@ class Functionals:
             "licence": "Apache-2.0",
             "trained_on": [],
             "units": "typical values of EmoDB and nEMO, without labels, rounded to two figures",
+            "units_from": ["emodb", "nemo"],
             "settings": self._settings.model_dump(),
             "dims": {level: self.num_dims(level) for level in ("utterance", "frame")},
             "frame_rate_hz": self.frame_rate_hz,

@@ -65,10 +65,6 @@ class Frames:
         """Items, N."""
         return len(self.offsets) - 1
 
-    def item_of_frame(self) -> np.ndarray:
-        """Return the item index of every frame, int64 ``[ΣT]``."""
-        return np.repeat(np.arange(self.num_items), np.diff(self.offsets))
-
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingSet:

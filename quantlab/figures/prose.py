@@ -86,7 +86,7 @@ def accuracy_table(given: Material) -> str:
         "Unquantized",
         *map(lam_text, lams),
     ]
-    caption = "Unweighted average recall, with 95 % intervals over speakers."
+    caption = f"Unweighted average recall, with 95 % intervals over speakers.{_hollow(rows)}"
     return html_table(head, rows, caption=caption, numeric=len(head) - 1)
 
 
@@ -107,10 +107,16 @@ def recall_table(given: Material) -> str:
     ]
     caption = (
         f"Recall of each emotion on {protocol_words(given.protocol)} "
-        f"({probe_words(given.probe)}), with 95 % intervals over speakers."
+        f"({probe_words(given.probe)}), with 95 % intervals over speakers.{_hollow(cells)}"
     )
     head = ["Emotion", "Unquantized", *map(lam_text, lams)]
     return html_table(head, cells, caption=caption, numeric=len(head) - 1)
+
+
+def _hollow(rows: Sequence[Sequence[str]]) -> str:
+    """Explain the mark of constant answers where it occurs."""
+    marked = any("○" in cell for row in rows for cell in row)
+    return " ○: the probe gives every clip the same label." if marked else ""
 
 
 def _probes(given: Material) -> list[str]:

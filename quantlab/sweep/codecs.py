@@ -173,11 +173,14 @@ def codec_tasks(work: Workspace, ladder: tuple[float, ...]) -> list[CodecTask]:
 
 def evaluated_tasks(work: Workspace, ladder: tuple[float, ...]) -> list[CodecTask]:
     """List the codecs that are evaluated: fold × recipe × seed."""
+    new_speakers = any(fold.startswith("speaker/") for fold in work.folds)
     return [
         codec_task(work, recipe, fold, seed, ladder)
         for fold in work.folds
         for recipe in work.recipes
-        if fold.startswith("speaker/") or recipe in work.study.split.text_recipes
+        if fold.startswith("speaker/")
+        or not new_speakers
+        or recipe in work.study.split.text_recipes
         for seed in work.study.seeds
     ]
 
@@ -193,6 +196,7 @@ def codec_task(
             "data": work.data_fingerprint,
             "train": work.train_items(fold).tolist(),
             "codec": study.codec,
+            "device": study.codec.quantizer.training_device(),
             "recipes": work.recipes,
             "max_train_vectors": study.max_train_vectors,
             "recipe": recipe,
@@ -214,6 +218,7 @@ def train_codec(task: CodecTask) -> None:
         "fold": task.fold,
         "seed": task.seed,
         "trained_for": "use" if task.fold == ALL_ITEMS else "evaluation on the items left out",
+        "device": task.study.codec.quantizer.training_device(),
         "embeddings": work.embeddings.fingerprint,
         "embedder": dict(work.embeddings.card["embedder"]),
         "level": work.embeddings.level,

@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from quantlab.corpora import index_corpus
 from quantlab.embedders import embed_manifest, get_embedder, open_set
 from quantlab.errors import ConfigError, InputError
 from quantlab.store import write_csv
 from quantlab.sweep.folder import RunFolder
-from quantlab.sweep.settings import StudySettings
+from quantlab.sweep.settings import DataSettings, StudySettings
 
 
 def prepare_data(
     run: str | Path, study: StudySettings, *, workers: int = 1, progress: bool = True
-) -> None:
+) -> tuple[str, ...]:
     """Make sure that the embeddings of a study are there.
 
     Parameters
@@ -26,6 +28,11 @@ def prepare_data(
     progress : bool
         Whether to show progress.
 
+    Returns
+    -------
+    tuple[str, ...]
+        The error class of every clip that was skipped now; reasons are in ``skipped.csv``.
+
     Raises
     ------
     ConfigError
@@ -37,30 +44,33 @@ def prepare_data(
     data = study.data
     if data.embeddings:
         open_set(data.embeddings)
-        return
+        return ()
     if not data.corpus:
         raise ConfigError("the study names no data; set data.embeddings or data.corpus")
-    embedder = get_embedder(data.embedder, data.embedder_settings)
     if (folder.embeddings / "card.json").is_file():
-        card = open_set(folder.embeddings).card
-        if card["embedder"] == embedder.card() and card["level"] == data.level:
-            return
-        raise InputError(
-            f"{folder.embeddings} was made with another embedder or level; "
-            "choose another run folder, or remove this one"
-        )
+        _refuse_other_data(folder, data)
+        return ()
     indexed = index_corpus(data.corpus, corpus=data.reader)
     embedded = embed_manifest(
         indexed.manifest,
-        embedder,
+        get_embedder(data.embedder, data.embedder_settings),
         folder.embeddings,
         level=data.level,
         workers=workers,
         licence=data.licence,
         progress=progress,
     )
-    skipped = [table for table in (indexed.skipped, embedded.skipped) if len(table)]
-    if skipped:
-        import pandas as pd
+    skipped = pd.concat([indexed.skipped, embedded.skipped.loc[:, list(indexed.skipped.columns)]])
+    write_csv(folder.skipped, skipped)
+    folder.write_study(study)
+    return tuple(skipped["error"])
 
-        write_csv(folder.skipped, pd.concat(skipped, ignore_index=True))
+
+def _refuse_other_data(folder: RunFolder, data: DataSettings) -> None:
+    """Raise InputError when the run folder's set was made from other data settings."""
+    earlier = folder.read_study().data
+    if earlier != data:
+        raise InputError(
+            f"{folder.embeddings} was made with other data settings ({earlier.corpus}, "
+            f"{earlier.embedder}, {earlier.level}); choose another run folder, or remove this one"
+        )

@@ -1,6 +1,7 @@
 """A whole embedding set quantized, back as an embedding set or as one array per clip."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def quantize_set(
     codec : Codec
         A fitted codec of the same width.
     folder : str or Path
-        Where to write.
+        Where to write; absent or empty.
     lam : float
         Squared distance in z per bit, ≥ 0.
     form : {"set", "npy"}
@@ -82,6 +83,12 @@ def quantize_set(
     InputError
         Widths differ, `lam` is out of range, or two clips would get one file name.
     """
+    if not (np.isfinite(lam) and lam >= 0):
+        raise InputError(f"lam must be finite and >= 0, given {lam}")
+    target = Path(folder)
+    # A folder that is there is whole: what an interruption left lies beside it and is begun anew.
+    staging = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
     totals = _Totals()
     about = {
         **embeddings.card,
@@ -97,13 +104,16 @@ def quantize_set(
     with Ticker("quantize", embeddings.num_items, shown=progress) as ticker:
         arrays = _quantized(embeddings, codec, lam, totals, ticker)
         if form == "set":
-            write_set(folder, embeddings.items, arrays, card=about, dtype="float32")
+            write_set(staging, embeddings.items, arrays, card=about, dtype="float32")
         else:
             for name, array in zip(names, arrays, strict=True):
                 flat = array[0] if embeddings.level == "utterance" else array
-                with writing(Path(folder) / name) as temp, open(temp, "wb") as file:
+                with writing(staging / name) as temp, open(temp, "wb") as file:
                     np.save(file, flat, allow_pickle=False)
-            write_json(Path(folder) / "quantized.json", about)
+            write_json(staging / "quantized.json", about)
+    if target.is_dir():
+        target.rmdir()
+    staging.rename(target)
     return QuantizedSet(
         embeddings.num_items,
         totals.bits / totals.vectors,

@@ -15,13 +15,12 @@ from quantlab.store import (
     read_table,
     sweep_stale,
     table_writer,
-    write_json,
 )
 from quantlab.sweep.codecs import codec_task, evaluated_tasks, require_codecs
 from quantlab.sweep.folder import RunFolder
 from quantlab.sweep.measure import row_schema
 from quantlab.sweep.summary import write_analysis
-from quantlab.sweep.trial import TrialTask, run_trial, trial_task
+from quantlab.sweep.trial import TrialTask, attempt_trial, trial_task
 from quantlab.sweep.workspace import ALL_ITEMS, Workspace, open_workspace
 
 MANY_TRIALS = 10_000
@@ -101,22 +100,10 @@ def sweep(
         folder.trials.mkdir(exist_ok=True)
         sweep_stale(folder.trials)
         todo = [trial for trial in trials if _to_run(trial, retry_failed)]
-        outcomes = run_tasks(run_trial, todo, label="sweep", workers=workers, progress=progress)
-        for trial, outcome in zip(todo, outcomes, strict=True):
-            trial.failure.unlink(missing_ok=True)
-            if outcome.error:
-                write_json(
-                    trial.failure,
-                    {
-                        "status": "failed",
-                        "fingerprint": trial.fingerprint,
-                        "recipe": trial.codec.recipe,
-                        "fold": trial.codec.fold,
-                        "error": outcome.error,
-                        "trace": outcome.trace,
-                    },
-                )
+        run_tasks(attempt_trial, todo, label="sweep", workers=workers, progress=progress)
         failed = [trial for trial in trials if trial.failure.is_file()]
+        if len(failed) == len(trials):
+            return Swept(len(trials), len(todo), len(failed), folder.sweep)
         _collect(work, [trial for trial in trials if trial not in failed])
         spent = {**(durations_s or {}), "sweep": round(time.monotonic() - started, 1)}
         write_analysis(
@@ -134,7 +121,8 @@ def _plan(work: Workspace) -> list[TrialTask]:
     require_codecs([first])
     ladder = Codec.load(first.folder).ladder_
     tasks = evaluated_tasks(work, ladder)
-    require_codecs(tasks)
+    if not any(task.finished for task in tasks):
+        require_codecs(tasks)
     return [trial_task(task) for task in tasks]
 
 

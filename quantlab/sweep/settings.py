@@ -59,7 +59,11 @@ class SplitSettings(Settings):
     """Folds over sentences."""
 
     text_recipes: tuple[str, ...] = ("balanced",)
-    """Recipes that are also evaluated on new sentences of known speakers."""
+    """Recipes that are also evaluated on new sentences of known speakers; all, where new speakers
+    cannot be tested."""
+
+    allow_seen: bool = False
+    """Evaluate on clips that the embedder was trained on; every result then says so."""
 
 
 class StudySettings(Settings):
@@ -114,6 +118,14 @@ class StudySettings(Settings):
                 "'balanced' must be among the recipes; the others are compared with it"
             )
         return recipes
+
+    @model_validator(mode="after")
+    def _text_recipes_exist(self) -> Self:
+        for recipe in self.split.text_recipes:
+            each = EACH_EMOTION in self.recipes and recipe.startswith("biased:")
+            if recipe not in self.recipes and not each:
+                raise ValueError(f"text_recipes names {recipe!r}, which is not among the recipes")
+        return self
 
     @field_validator("seeds", "probes")
     @classmethod

@@ -71,12 +71,18 @@ def _reference_lines(work: Workspace) -> pd.DataFrame:
     """Tabulate the cosine of typical random pairs, which similarity is to be read against."""
     means = work.embeddings.time_means(work.rows)
     scaling = fit_scaling(work, ALL_ITEMS)
+    rng = np.random.default_rng(_PAIR_SEED)
+    # Frames are drawn from all items; for utterance embeddings they are the time means.
+    starts = work.embeddings.offsets[work.rows]
+    frames = starts + rng.integers(np.diff(work.embeddings.offsets)[work.rows])
     rows = []
     for metric, vectors in (
         ("random_pair_cos_raw_means", means),
         ("random_pair_cos_centred_means", scaling.forward(means)),
+        ("random_pair_cos_raw_frames", work.embeddings.take(frames)),
+        ("random_pair_cos_centred_frames", scaling.forward(work.embeddings.take(frames))),
     ):
-        value = random_pair_cosine(vectors, rng=np.random.default_rng(_PAIR_SEED))
+        value = random_pair_cosine(vectors, rng=rng)
         rows.append({"metric": metric, "value": value, "note": "mean over random pairs of items"})
     return pd.DataFrame(rows)
 
@@ -130,7 +136,7 @@ def _describe(
         "failures": [
             {key: failure[key] for key in ("recipe", "fold", "error")} for failure in failures
         ],
-        "provenance": {**provenance(), "device": "cpu", "durations_s": dict(durations_s)},
+        "provenance": {**provenance(), "device": shape["device"], "durations_s": dict(durations_s)},
     }
 
 

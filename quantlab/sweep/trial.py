@@ -4,6 +4,7 @@ A trial reads a codec that was trained without the items it is evaluated on and 
 renamed into place when whole. Letters: ``N`` items, ``T`` frames, ``D`` dimensions.
 """
 
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,8 @@ from quantlab.baselines import Reduced, coarse_step, drop_least, shrink
 from quantlab.codebooks import Codec, parse_recipe
 from quantlab.config import SHORT_FINGERPRINT, fingerprint
 from quantlab.embedders import Frames
-from quantlab.entropy import symbol_statistics
 from quantlab.errors import InputError, IntegrityError
-from quantlab.store import read_table, table_metadata, write_table
+from quantlab.store import read_table, table_metadata, write_json, write_table
 from quantlab.sweep.codecs import CodecTask
 from quantlab.sweep.folder import RunFolder
 from quantlab.sweep.measure import ROW_DECIMALS, measure, row_schema
@@ -92,6 +92,27 @@ def trial_task(task: CodecTask) -> TrialTask:
     return TrialTask(task, identity)
 
 
+def attempt_trial(task: TrialTask) -> bool:
+    """Run a trial; when it fails, record why beside the tables. Return whether it went well."""
+    task.failure.unlink(missing_ok=True)
+    try:
+        if not task.codec.finished:
+            raise InputError(f"its codec was not trained; run: quantlab train {task.codec.run}")
+        run_trial(task)
+    except Exception as error:
+        record = {
+            "status": "failed",
+            "fingerprint": task.fingerprint,
+            "recipe": task.codec.recipe,
+            "fold": task.codec.fold,
+            "error": f"{type(error).__name__}: {error}",
+            "trace": traceback.format_exc(),
+        }
+        write_json(task.failure, record)
+        return False
+    return True
+
+
 def run_trial(task: TrialTask) -> None:
     """Evaluate one codec and write its table."""
     codec_task = task.codec
@@ -126,7 +147,7 @@ def _methods(
         yield "clean", np.nan, measure(work, state, z, z.values)
     targets = []
     for encoded in codec.encode_ladder(frames.values, codec.ladder_):
-        statistics = symbol_statistics(encoded.symbols, alphabet_size=codec.alphabet_size)
+        statistics = codec.symbol_statistics(encoded.symbols)
         of_set = {
             "set_entropy_bits": statistics.entropy_bits,
             "set_distinct_sequences": float(statistics.distinct_sequences),

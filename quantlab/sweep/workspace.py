@@ -15,7 +15,14 @@ import pandas as pd
 from quantlab.analysis import FittedProbe, centroids, fit_probe
 from quantlab.codebooks import Scaling, capacity, parse_recipe, select
 from quantlab.config import fingerprint
-from quantlab.corpora import EMOTIONS, Fold, speaker_folds, text_folds, validate
+from quantlab.corpora import (
+    EMOTIONS,
+    Fold,
+    speaker_folds,
+    speaker_keys,
+    text_folds,
+    validate,
+)
 from quantlab.embedders import EmbeddingSet, open_set
 from quantlab.errors import InputError
 from quantlab.sweep.folder import RunFolder
@@ -88,8 +95,9 @@ def open_workspace(folder: RunFolder, study: StudySettings) -> Workspace:
         parse_recipe(recipe).weights(emotions)
     rows = np.flatnonzero(table["emotion"].isin(emotions))
     items = table.iloc[rows].reset_index(drop=True)
+    items["speaker"] = speaker_keys(items)  # equal names in two corpora are two people
     folds, fold_notes = _make_folds(study, items)
-    notes += fold_notes
+    notes += fold_notes + _unit_notes(embeddings)
     for protocol in study.split.protocols:
         parts = [fold for key, fold in folds.items() if key.startswith(f"{protocol}/")]
         if parts:
@@ -99,9 +107,20 @@ def open_workspace(folder: RunFolder, study: StudySettings) -> Workspace:
                 disjoint=protocol,
                 emotions=emotions,
                 embedder_card=embeddings.card["embedder"],
+                allow_seen=study.split.allow_seen,
             )
             notes += [text for text in report.warnings if text not in notes]
     return Workspace(folder, study, embeddings, rows, items, emotions, folds, tuple(notes))
+
+
+def _unit_notes(embeddings: EmbeddingSet) -> list[str]:
+    """Say when the embedder's fixed units were read off the very corpus that is evaluated."""
+    sources = embeddings.card["embedder"].get("units_from", [])
+    return [
+        f"the embedder's fixed units are two-figure typical values of {corpus}, without labels"
+        for corpus in embeddings.card["corpora"]
+        if corpus in sources
+    ]
 
 
 def _choose_emotions(
