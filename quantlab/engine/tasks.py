@@ -95,6 +95,7 @@ def _run(
             yield _guarded(function, index, argument)
         return
     from joblib import Parallel, delayed
+    from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     pending = dict(tasks)
@@ -105,6 +106,8 @@ def _run(
             for outcome in cast("Iterator[Outcome]", pool(jobs)):
                 pending.pop(outcome.index)
                 yield outcome
+            # Idle workers would keep their memory while this process goes on alone.
+            get_reusable_executor().shutdown()
             return
         except BrokenProcessPool as error:
             if attempt == _POOL_RESTARTS:
