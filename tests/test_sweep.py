@@ -349,3 +349,29 @@ def test_rows_carry_the_trial_that_made_them(finished: RunFolder) -> None:
     rows = read_rows(finished.path, columns=["trial", "recipe", "fold"])
     assert isinstance(rows, pd.DataFrame)
     assert rows.drop_duplicates().groupby("trial", observed=True).size().max() == 1
+
+
+def test_a_codec_that_was_not_trained_fails_its_own_trial_only(copy: RunFolder) -> None:
+    fold = next(copy.codec("biased:sad").glob("folds/speaker-*"))
+    shutil.rmtree(fold)
+    for table in copy.trials.iterdir():
+        table.unlink()
+    swept = sweep(copy.path, progress=False)
+    assert (swept.num_failed, swept.exit_code) == (1, 3)
+    record = json.loads(next(copy.trials.glob("*.failed.json")).read_text())
+    assert "its codec was not trained; run: quantlab train" in record["error"]
+    assert len(set(read_rows(copy.path)["trial"])) == 17
+
+
+def test_when_every_trial_fails_nothing_is_overwritten(
+    copy: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import quantlab.sweep.trial as trial_module
+
+    before = sha256_file(copy.sweep)
+    for table in copy.trials.iterdir():
+        table.unlink()
+    monkeypatch.setattr(trial_module, "run_trial", lambda _: 1 / 0)
+    swept = sweep(copy.path, progress=False)
+    assert (swept.num_failed, swept.exit_code) == (18, 3)
+    assert sha256_file(copy.sweep) == before
