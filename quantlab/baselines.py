@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantlab.codebooks import Quantizer, search
+from quantlab.codebooks import Quantizer, search, uniform_prior
 from quantlab.entropy import FactorizedPrior
 from quantlab.errors import InputError
 
@@ -94,8 +94,7 @@ def drop_least(
 def _dropping(quantizer: Quantizer, z: np.ndarray) -> _Dropping:
     if len(z) == 0:
         raise InputError("no vectors to reduce")
-    free = np.zeros((quantizer.num_symbols, quantizer.alphabet_size))
-    symbols = search(quantizer, z, free, 0.0).symbols
+    symbols = search(quantizer, z, uniform_prior(quantizer), [0.0])[0].symbols
     block = max(_BLOCK_BYTES // (8 * quantizer.num_symbols * quantizer.num_dims), 1)
     parts = [
         _drop_block(quantizer, z[start : start + block], symbols[start : start + block])

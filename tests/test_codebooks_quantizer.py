@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from quantlab.codebooks import Quantizer, QuantizerSettings, capped_codes, fit_quantizer, search
+from quantlab.codebooks import (
+    Quantizer,
+    QuantizerSettings,
+    capped_codes,
+    fit_quantizer,
+    search,
+    uniform_prior,
+)
 from quantlab.errors import InputError
 
 
@@ -70,8 +77,7 @@ def test_training_lowers_the_error_stage_by_stage(
         }
     )
     quantizer = fit_quantizer(z, settings, rng=rng)
-    free = np.zeros((quantizer.num_symbols, quantizer.alphabet_size))
-    symbols = search(quantizer, z, free, 0.0).symbols
+    symbols = search(quantizer, z, uniform_prior(quantizer), [0.0])[0].symbols
     errors = [
         float(((z - quantizer.decode(symbols, num_stages=stages)) ** 2).sum(axis=1).mean())
         for stages in range(4)
@@ -110,8 +116,7 @@ def test_ema_on_a_gpu_is_as_good_as_on_the_cpu() -> None:
             {"stages": 3, "codes": 32, "trainer": "ema", "device": device}
         )
         quantizer = fit_quantizer(z, settings, rng=np.random.default_rng(1))
-        free = np.zeros((3, quantizer.alphabet_size))
-        errors.append(search(quantizer, z, free, 0.0).distortion.mean())
+        errors.append(search(quantizer, z, uniform_prior(quantizer), [0.0])[0].distortion.mean())
     assert errors[1] == pytest.approx(errors[0], rel=0.03)
 
 
@@ -156,8 +161,9 @@ def test_codes_are_capped_by_the_number_of_vectors(rng: np.random.Generator) -> 
 def test_equal_vectors_train_without_fuss(rng: np.random.Generator) -> None:
     settings = QuantizerSettings.parse({"stages": 3, "codes": 4})
     quantizer = fit_quantizer(np.ones((64, 4)), settings, rng=rng)
-    free = np.zeros((3, quantizer.alphabet_size))
-    assert search(quantizer, np.ones((2, 4)), free, 0.0).distortion == pytest.approx([0, 0])
+    assert search(quantizer, np.ones((2, 4)), uniform_prior(quantizer), [0.0])[
+        0
+    ].distortion == pytest.approx([0, 0])
 
 
 @pytest.mark.parametrize(

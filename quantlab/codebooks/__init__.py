@@ -3,7 +3,7 @@
 from quantlab.codebooks.alternation import encode_ladder
 from quantlab.codebooks.codec import Codec, Encoded
 from quantlab.codebooks.ladder import PREDECESSOR_LAMS, ladder_ends, make_ladder
-from quantlab.codebooks.quantizer import Quantizer
+from quantlab.codebooks.quantizer import Quantizer, uniform_prior
 from quantlab.codebooks.recipes import Recipe, capacity, parse_recipe, permuted_within, select
 from quantlab.codebooks.scaling import Scaling
 from quantlab.codebooks.search import SearchResult, price, search, search_exhaustive
@@ -42,4 +42,5 @@ __all__ = [
     "search",
     "search_exhaustive",
     "select",
+    "uniform_prior",
 ]

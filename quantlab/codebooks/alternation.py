@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from quantlab.codebooks.ladder import ladder_ends, make_ladder
-from quantlab.codebooks.quantizer import Quantizer
-from quantlab.codebooks.search import SearchResult, price, search, search_ladder
+from quantlab.codebooks.quantizer import Quantizer, uniform_prior
+from quantlab.codebooks.search import SearchResult, price, search
 from quantlab.codebooks.settings import PriorSettings
 from quantlab.entropy import FactorizedPrior, count_symbols
 
@@ -70,10 +70,9 @@ def encode_ladder(
     list[SearchResult]
         One per λ, in the order given.
     """
-    table = prior.bits_table()
     skip = np.full((len(z), quantizer.num_symbols), quantizer.skip)
-    nearest, *results = search_ladder(quantizer, z, table, [0.0, *lams])
-    all_skip = price(quantizer, z, skip, table)
+    nearest, *results = search(quantizer, z, prior, [0.0, *lams])
+    all_skip = price(quantizer, z, skip, prior)
     return [
         _cheapest([result, nearest, all_skip], lam)
         for result, lam in zip(results, lams, strict=True)
@@ -147,7 +146,7 @@ def _settle_ladder(
     """
 
     def ends_for(prior: FactorizedPrior) -> np.ndarray:
-        return np.array(ladder_ends(quantizer, sample, prior.bits_table()))
+        return np.array(ladder_ends(quantizer, sample, prior))
 
     def fit_over(ends: np.ndarray) -> FittedPrior:
         lams = make_ladder(ends, num_lams)
@@ -182,8 +181,7 @@ def _from_both_ends(
 
 
 def _nearest_prior(quantizer: Quantizer, z: np.ndarray) -> FactorizedPrior:
-    uniform = np.zeros((quantizer.num_symbols, quantizer.alphabet_size))
-    symbols = search(quantizer, z, uniform, 0.0).symbols
+    symbols = search(quantizer, z, uniform_prior(quantizer), [0.0])[0].symbols
     return FactorizedPrior.fit(symbols, alphabet_size=quantizer.alphabet_size)
 
 

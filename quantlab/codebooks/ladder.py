@@ -7,6 +7,7 @@ import numpy as np
 from quantlab.codebooks.quantizer import Quantizer
 from quantlab.codebooks.search import search
 from quantlab.codebooks.settings import LAM_DECIMALS, LadderSettings
+from quantlab.entropy import Prior
 from quantlab.errors import ConfigError
 
 # λ of the predecessor's published curves, in raw feature units squared per bit.
@@ -50,7 +51,7 @@ def make_ladder(ends: Sequence[float] | np.ndarray, num: int) -> tuple[float, ..
     return (0.0, *(_tidy(lam) for lam in np.geomspace(ends[0], ends[1], num - 1)))
 
 
-def ladder_ends(quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray) -> tuple[float, float]:
+def ladder_ends(quantizer: Quantizer, z: np.ndarray, prior: Prior) -> tuple[float, float]:
     """Find where the choices of a quantizer begin to change, and where they have collapsed.
 
     Parameters
@@ -59,8 +60,8 @@ def ladder_ends(quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray) -> 
         The codebooks.
     z : np.ndarray [shape=(N, D)]
         Scaled training vectors; the first 2000 are used.
-    bits_table : np.ndarray [shape=(S, K + 1)]
-        Code lengths of the prior.
+    prior : Prior
+        What symbols cost.
 
     Returns
     -------
@@ -69,14 +70,14 @@ def ladder_ends(quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray) -> 
         the vectors have reached one constant output.
     """
     probe = z[:_PROBE_VECTORS]
-    nearest = search(quantizer, probe, bits_table, 0.0).symbols
+    nearest = search(quantizer, probe, prior, [0.0])[0].symbols
 
     def changed(lam: float) -> bool:
-        symbols = search(quantizer, probe, bits_table, lam).symbols
+        symbols = search(quantizer, probe, prior, [lam])[0].symbols
         return float((symbols != nearest).mean()) >= _LOW_SHARE
 
     def collapsed(lam: float) -> bool:
-        symbols = search(quantizer, probe, bits_table, lam).symbols
+        symbols = search(quantizer, probe, prior, [lam])[0].symbols
         # One and the same output for nearly all. Where two symbols are nearly as probable, the
         # very constant of λ → ∞ may lie far beyond, and nothing changes on the way.
         counts = np.unique(symbols, axis=0, return_counts=True)[1]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantlab.entropy import check_symbols
+from quantlab.entropy import FactorizedPrior, check_symbols
 from quantlab.errors import InputError
 
 
@@ -120,3 +120,8 @@ class Quantizer:
         """Return the codebooks with the zero vector of SKIP appended, ``[G, Q, K + 1, D/G]``."""
         zero = np.zeros((self.num_groups, self.num_stages, 1, self.codebooks.shape[3]), np.float32)
         return np.concatenate([self.codebooks, zero], axis=2)
+
+
+def uniform_prior(quantizer: Quantizer) -> FactorizedPrior:
+    """Return the prior under which every symbol of a quantizer costs the same."""
+    return FactorizedPrior.uniform(quantizer.num_symbols, alphabet_size=quantizer.alphabet_size)

@@ -1,7 +1,6 @@
 """Rate-aware code choice, in plain, exact form: the reference that faster kernels must equal.
 
-`search` is the definition, `search_ladder` the same choice for many λ at once, and
-`search_exhaustive` the true minimum for tiny codebooks.
+`search` chooses for many λ at once, `search_exhaustive` finds the true minimum for tiny codebooks.
 
 Minimises J = ‖z − ẑ‖² + λ·Σ −log2 p(symbol) over codes and SKIP, in double precision. Letters as in
 `quantizer`; ``A = K + 1``. Ties go to the lowest index.
@@ -14,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from quantlab.codebooks.quantizer import Quantizer
+from quantlab.entropy import Prior
 from quantlab.errors import InputError
 
-_BLOCK = 4096  # vectors at a time; bounds memory at about 4096·(D + K)·8 bytes
+_BLOCK = 4096  # vectors priced at a time
 _LADDER_BLOCK = 1024
 _EXHAUSTIVE_LIMIT = 1 << 20
 
@@ -44,10 +44,15 @@ class SearchResult:
         return self.distortion + lam * self.code_length_bits
 
 
-def search(quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray, lam: float) -> SearchResult:
-    """Choose symbols stage by stage, each minimising the cost of its own residual.
+def search(
+    quantizer: Quantizer, z: np.ndarray, prior: Prior, lams: Sequence[float]
+) -> list[SearchResult]:
+    """Choose symbols stage by stage, each minimising the cost of its own residual, at several λ.
 
     At λ = 0 this is the nearest neighbour stage by stage, SKIP among the candidates.
+    ‖r − c‖² of every later residual follows from ⟨z, c⟩ and from products between codes, none of
+    which depends on λ. Memory is bounded by about 1024·S·(K + 1)·8 bytes plus the products between
+    codes, G·(Q·(K + 1))²·8 bytes.
 
     Parameters
     ----------
@@ -55,103 +60,27 @@ def search(quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray, lam: flo
         The codebooks.
     z : np.ndarray [shape=(N, D)]
         Scaled vectors.
-    bits_table : np.ndarray [shape=(S, K + 1)]
-        −log2 p of every symbol at every position, finite and not negative, in bits.
-    lam : float
-        Squared distance per bit, finite and ≥ 0.
+    prior : Prior
+        What symbols cost, in bits.
+    lams : Sequence[float]
+        Squared distance per bit, finite and ≥ 0, in any order.
 
     Returns
     -------
-    SearchResult
-        One row per vector.
+    list[SearchResult]
+        One per λ, in the order given.
 
     Raises
     ------
     InputError
-        Shapes do not fit, values are not finite, or `lam` is out of range.
+        Shapes do not fit, values are not finite, or a λ is out of range.
 
     References
     ----------
     Chou, Lookabaugh and Gray, "Entropy-constrained vector quantization", IEEE Trans. ASSP 37
     (1989), equation 5, applied to each residual stage.
     """
-    _check(quantizer, z, bits_table, lam)
-    blocks = [
-        _search_block(quantizer, z[start : start + _BLOCK], bits_table, lam)
-        for start in range(0, len(z), _BLOCK)
-    ]
-    symbols = np.concatenate(blocks) if blocks else np.empty((0, quantizer.num_symbols), np.uint16)
-    return price(quantizer, z, symbols, bits_table)
-
-
-def price(
-    quantizer: Quantizer, z: np.ndarray, symbols: np.ndarray, bits_table: np.ndarray
-) -> SearchResult:
-    """Return what given symbols ``[N, S]`` cost for vectors `z` ``[N, D]``; see `search`."""
-    distortion = np.empty(len(z))
-    for start in range(0, len(z), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        error = z[part].astype(np.float64) - quantizer.decode(symbols[part])
-        distortion[part] = np.einsum("nd,nd->n", error, error)
-    bits = bits_table[np.arange(quantizer.num_symbols), symbols].sum(axis=1)
-    return SearchResult(symbols.astype(np.uint16), distortion, bits)
-
-
-def _check(quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray, lam: float) -> None:
-    quantizer.grouped(z)
-    expected = (quantizer.num_symbols, quantizer.alphabet_size)
-    if bits_table.shape != expected:
-        raise InputError(
-            f"the prior gives bits for {bits_table.shape}, the quantizer has {expected}"
-        )
-    if not np.isfinite(bits_table).all() or (bits_table < 0).any():
-        raise InputError("code lengths must be finite and not negative; fit the prior again")
-    if not np.isfinite(z).all():
-        raise InputError("vectors hold NaN or infinite values; check the embedding set")
-    if not (np.isfinite(lam) and lam >= 0):
-        raise InputError(f"lam must be finite and >= 0, given {lam}")
-
-
-def _search_block(
-    quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray, lam: float
-) -> np.ndarray:
-    books = quantizer.with_skip().astype(np.float64)
-    norms = np.einsum("gqkd,gqkd->gqk", books, books)
-    residuals = quantizer.grouped(z).astype(np.float64)
-    symbols = np.empty((len(z), quantizer.num_symbols), np.uint16)
-    for group in range(quantizer.num_groups):
-        residual = residuals[:, group]
-        for stage in range(quantizer.num_stages):
-            position = group * quantizer.num_stages + stage
-            # ‖r − c‖² without ‖r‖², which is the same for every candidate.
-            cost = norms[group, stage] - 2.0 * (residual @ books[group, stage].T)
-            chosen = (cost + lam * bits_table[position]).argmin(axis=1)
-            symbols[:, position] = chosen
-            residual = residual - books[group, stage, chosen]
-    return symbols
-
-
-def search_ladder(
-    quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray, lams: Sequence[float]
-) -> list[SearchResult]:
-    """Choose symbols at several λ: what `search` chooses, with the products computed once.
-
-    ‖r − c‖² of every later residual follows from ⟨z, c⟩ and from products between codes, none of
-    which depends on λ. Memory is bounded by about 1024·S·(K + 1)·8 bytes plus the products between
-    codes, G·(Q·(K + 1))²·8 bytes.
-
-    Parameters
-    ----------
-    quantizer, z, bits_table
-        As in `search`.
-    lams : Sequence[float]
-        Finite λ ≥ 0, in any order.
-
-    Returns
-    -------
-    list[SearchResult]
-        One per λ, in the order given. Equal to `search` but where two codes tie within rounding.
-    """
+    bits_table = _table(prior)
     for lam in lams:
         _check(quantizer, z, bits_table, lam)
     books = quantizer.with_skip().astype(np.float64)
@@ -173,6 +102,41 @@ def search_ladder(
             distortion[row, part] = np.maximum(power + gained, 0.0)
             bits[row, part] = spent
     return [SearchResult(*parts) for parts in zip(symbols, distortion, bits, strict=True)]
+
+
+def price(quantizer: Quantizer, z: np.ndarray, symbols: np.ndarray, prior: Prior) -> SearchResult:
+    """Return what given symbols ``[N, S]`` cost for vectors `z` ``[N, D]``; see `search`."""
+    distortion = np.empty(len(z))
+    for start in range(0, len(z), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        error = z[part].astype(np.float64) - quantizer.decode(symbols[part])
+        distortion[part] = np.einsum("nd,nd->n", error, error)
+    bits = prior.code_length_bits(symbols)
+    return SearchResult(symbols.astype(np.uint16), distortion, bits)
+
+
+def _table(prior: Prior) -> np.ndarray:
+    """Code lengths ``[S, A]`` of a prior that does not look at what came before."""
+    context, table = prior.start(1), []
+    for _ in range(prior.num_positions):
+        table.append(context.bits()[0])
+        context = context.extend(np.zeros(1, np.int64), np.zeros(1, np.int64))
+    return np.stack(table)
+
+
+def _check(quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray, lam: float) -> None:
+    quantizer.grouped(z)
+    expected = (quantizer.num_symbols, quantizer.alphabet_size)
+    if bits_table.shape != expected:
+        raise InputError(
+            f"the prior gives bits for {bits_table.shape}, the quantizer has {expected}"
+        )
+    if not np.isfinite(bits_table).all() or (bits_table < 0).any():
+        raise InputError("code lengths must be finite and not negative; fit the prior again")
+    if not np.isfinite(z).all():
+        raise InputError("vectors hold NaN or infinite values; check the embedding set")
+    if not (np.isfinite(lam) and lam >= 0):
+        raise InputError(f"lam must be finite and >= 0, given {lam}")
 
 
 def _cross_products(books: np.ndarray) -> list[list[list[np.ndarray]]]:
@@ -211,12 +175,13 @@ def _choose(
 
 
 def search_exhaustive(
-    quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray, lam: float
+    quantizer: Quantizer, z: np.ndarray, prior: Prior, lam: float
 ) -> SearchResult:
     """Try every symbol sequence of every group: the true minimum of J, for tiny codebooks.
 
     Parameters and errors as `search`; InputError also when a group has more than 2**20 sequences.
     """
+    bits_table = _table(prior)
     _check(quantizer, z, bits_table, lam)
     num_stages, alphabet = quantizer.num_stages, quantizer.alphabet_size
     if alphabet**num_stages > _EXHAUSTIVE_LIMIT:
@@ -235,4 +200,4 @@ def search_exhaustive(
             error = groups[row, group] - points
             cost = np.einsum("md,md->m", error, error) + lam * bits
             symbols[row, group] = sequences[cost.argmin()]
-    return price(quantizer, z, symbols.reshape(len(z), -1), bits_table)
+    return price(quantizer, z, symbols.reshape(len(z), -1), prior)

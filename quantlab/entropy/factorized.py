@@ -6,6 +6,7 @@ code lengths and a decoder can rebuild the table exactly.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class FactorizedPrior:
     """
 
     frequencies: np.ndarray
+    kind: ClassVar[str] = "factorized"
 
     def __post_init__(self) -> None:
         table = np.asarray(self.frequencies)
@@ -87,6 +89,22 @@ class FactorizedPrior:
         """Fit the prior to emitted symbols ``[N, S]``; see `from_counts`."""
         return cls.from_counts(count_symbols(symbols, alphabet_size=alphabet_size))
 
+    @classmethod
+    def uniform(cls, num_positions: int, *, alphabet_size: int) -> "FactorizedPrior":
+        """Return the prior that expects every symbol alike."""
+        return cls.from_counts(np.zeros((num_positions, alphabet_size)))
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, np.ndarray]) -> "FactorizedPrior":
+        """Rebuild the prior from what `tensors` gave; InputError when that is incomplete."""
+        if set(tensors) != {"frequencies"}:
+            raise InputError(f"a factorized prior has frequencies, given {sorted(tensors)}")
+        return cls(tensors["frequencies"])
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Return the arrays from which `from_tensors` rebuilds the prior."""
+        return {"frequencies": self.frequencies}
+
     @property
     def num_positions(self) -> int:
         """Symbols per vector, S."""
@@ -114,6 +132,38 @@ class FactorizedPrior:
                 f"symbols have {checked.shape[1]} positions, the prior {self.num_positions}"
             )
         return self.bits_table()[np.arange(self.num_positions), checked].sum(axis=1)
+
+    def start(self, num_rows: int) -> "FactorizedContext":
+        """Return empty prefixes; what was chosen before does not matter to this prior."""
+        return FactorizedContext(self.bits_table(), 0)
+
+    def frequencies_after(self, earlier: np.ndarray) -> np.ndarray:
+        """Return the frequencies ``[1, A]`` of the position after prefixes ``[N, s]``."""
+        return self.frequencies[earlier.shape[1]][None]
+
+
+@dataclass(frozen=True)
+class FactorizedContext:
+    """Any prefixes of one length under a factorized prior.
+
+    Attributes
+    ----------
+    table : np.ndarray [shape=(S, A), dtype=float64]
+        Code lengths in bits.
+    position : int
+        Symbols that the prefixes hold.
+    """
+
+    table: np.ndarray
+    position: int
+
+    def bits(self) -> np.ndarray:
+        """Return the code lengths ``[1, A]`` of the next symbol, the same for every prefix."""
+        return self.table[self.position][None]
+
+    def extend(self, parents: np.ndarray, symbols: np.ndarray) -> "FactorizedContext":
+        """Return the context of prefixes that are one symbol longer."""
+        return FactorizedContext(self.table, self.position + 1)
 
 
 def check_symbols(symbols: np.ndarray, *, alphabet_size: int) -> np.ndarray:
