@@ -39,6 +39,9 @@ ROOMS = {
 DOORS = {
     "vector_quantize_pytorch": {"codebooks"},
     "faiss": {"codebooks"},
+    "lightning": {"models", "codebooks"},
+    "compressai": {"entropy"},
+    "constriction": {"entropy"},
     "librosa": {"audio"},
     "soundfile": {"audio"},
     "soxr": {"audio"},
@@ -64,6 +67,10 @@ HEAVY = (
     "joblib",
     "typer",
     "scipy",
+    "numba",
+    "constriction",
+    "compressai",
+    "lightning",
 )
 
 
