@@ -1,15 +1,16 @@
-"""What other libraries need from us before they compute: the device and the number of threads.
+"""What other libraries need from us before they compute: device, threads, a torchvision that loads.
 
 The letters of shapes do not occur here. Nothing heavy is imported until a function needs it.
 """
 
 import contextlib
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from quantlab.errors import ConfigError
 
 DeviceName = Literal["auto", "cpu", "cuda"]
+_DECLARED: list[Any] = []
 
 
 def choose_device(device: str = "auto") -> str:
@@ -63,3 +64,30 @@ def single_thread() -> Iterator[None]:
         finally:
             if torch is not None:
                 torch.set_num_threads(before)
+
+
+def heal_torchvision() -> None:
+    """Let torchvision be imported beside a build of PyTorch that its operators do not fit.
+
+    torchvision describes two of its operators to PyTorch as it is imported, and fails when the
+    library that holds them cannot be loaded. Then their schemas are declared here, without code
+    behind them: who calls them still gets an error, and all that only needs the import works. Call
+    it before the first import of whatever imports torchvision. Where the library loads, or there is
+    no torchvision, nothing is done.
+    """
+    import importlib.util
+    import sys
+    from pathlib import Path
+
+    found = importlib.util.find_spec("torchvision")
+    if found is None or found.origin is None or _DECLARED or "torchvision" in sys.modules:
+        return
+    import torch
+
+    try:
+        torch.ops.load_library(str(Path(found.origin).with_name("_C.so")))
+    except (OSError, ImportError):
+        library = torch.library.Library("torchvision", "FRAGMENT")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _DECLARED.append(library)  # the declarations live as long as this object

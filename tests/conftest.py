@@ -1,12 +1,37 @@
-"""Fixtures for all tests: no network, no user's cache, a seeded generator, the real corpora."""
+"""Fixtures for all tests: no network, no user's cache, a seeded generator, the real corpora.
+
+``pytest --regenerate`` writes the golden files anew instead of comparing with them.
+"""
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 CORPORA = Path(__file__).resolve().parents[2] / "shared" / "corpora"
+GOLDEN = Path(__file__).resolve().parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--regenerate", action="store_true", help="write the golden files anew, then compare"
+    )
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], bytes]:
+    """Return the bytes of a golden file, which are first replaced under ``--regenerate``."""
+
+    def read(name: str, made: bytes) -> bytes:
+        path = GOLDEN / name
+        if request.config.getoption("--regenerate"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(made)
+        return path.read_bytes()
+
+    return read
 
 
 @pytest.fixture

@@ -11,7 +11,13 @@ import numpy as np
 import pandas as pd
 
 from quantlab import store
-from quantlab.analysis import summarise
+from quantlab.analysis import (
+    cosine_ceiling,
+    fit_twin,
+    rate_limit,
+    space_filling_line,
+    summarise,
+)
 
 EMOTIONS = ("angry", "fear", "happy", "neutral", "sad", "surprise")
 LADDER = (0.0, 0.02, 0.06, 0.2, 0.6, 2.0, 6.0, 20.0, 60.0)
@@ -46,9 +52,10 @@ def build_run(
         ignore_index=True,
     )
     tables = summarise(rows, emotions=emotions)
-    for table in ("similarity", "rate", "accuracy", "confusion", "attraction"):
+    for table in ("similarity", "rate", "accuracy", "confusion", "attraction", "control"):
         write(folder, table, getattr(tables, table))
     write(folder, "references", study.references())
+    write(folder, "limits", study.limits())
     summary = _summary(name or folder.name, emotions, recipes, num_speakers, ladder, study)
     store.write_json(folder / "analysis" / "summary.json", summary)
     store.write_yaml(folder / "run.yaml", {"name": summary["run"], "emotions": list(emotions)})
@@ -97,6 +104,9 @@ class _Study:
             else:
                 parts.append(self._part("shrink_mean", lam, _shrink(self.z, 0.0, lost)))
             if recipe == "balanced":
+                even = self._coded(recipe, 0.8 * lam)
+                bits = self._bits(recipe, lam)
+                parts.append(self._part("rate_controlled", lam, even, bits=bits, even=True))
                 for method, sign in (("drop_least", -1.0), ("coarse_step", 0.0)):
                     reduced = self._reduced(lam, sign)
                     parts.append(self._part(method, lam, reduced, bits=self._bits(recipe, lam)))
@@ -104,6 +114,12 @@ class _Study:
         table["protocol"], table["recipe"], table["seed"] = protocol, recipe, 0
         table["codec"] = recipe.replace(":", "-")
         table["fold"] = table["speaker"] if protocol == "speaker" else table["text_id"]
+        sets = table.groupby(["fold", "method", "lam"], dropna=False)
+        paid = sets["code_length_bits"].transform("mean")
+        coded = paid.notna() & table["method"].isin(["codec", "rate_controlled"])
+        table["set_num_vectors"] = sets["item"].transform("size").where(coded)
+        table["set_payload_bits"] = (1.0001 * paid).where(coded)
+        table["set_file_bits"] = (1.0001 * paid + 1.5).where(coded)
         if protocol == "text":
             return table
         wrong = np.random.default_rng(9).random(len(table)) < 0.22
@@ -137,13 +153,14 @@ class _Study:
         extra = 8.0 if recipe.startswith("biased:") else 0.0
         return 3.0 + (37.0 + extra) / (1.0 + (lam / 0.9) ** 0.9)
 
-    def _part(self, method, lam, coded, *, bits=np.nan):
+    def _part(self, method, lam, coded, *, bits=np.nan, even=False):
         cos = _cosine(self.z, coded)
         raw = _cosine(self.z + self.mean, coded + self.mean)
         distances = ((coded[:, None] - self.centroids) ** 2).sum(axis=2)
         nearest = np.array(self.emotions, dtype=object)[distances.argmin(axis=1)]
         constant = bool(np.allclose(coded, coded[0]))
         varied = not np.isnan(bits)
+        extra = 0.1 * self.emotion + 0.15 * self.speaker
         columns = {
             "method": method,
             "lam": lam,
@@ -154,7 +171,7 @@ class _Study:
             "text_id": [f"t{place}" for place in self.text],
             "num_frames": 1,
             "distortion": ((self.z - coded) ** 2).sum(axis=1),
-            "code_length_bits": bits + 0.1 * self.emotion + 0.15 * self.speaker,
+            "code_length_bits": bits + (extra.mean() if even else extra),
             "cos_raw_frames": raw,
             "cos_centred_frames": cos,
             "cos_raw_means": raw,
@@ -164,13 +181,42 @@ class _Study:
             "set_distinct_sequences": (1.0 if constant else len(self.z) * 0.9)
             if varied
             else np.nan,
-            "set_num_vectors": float(len(self.z)) if varied else np.nan,
         }
         columns |= {f"probe_{probe}": nearest for probe in PROBES}
         before, after = _angles(self.z, self.centroids), _angles(coded, self.centroids)
         for place, emotion in enumerate(self.emotions):
             columns[f"attraction_{emotion}"] = (before - after)[:, place]
         return pd.DataFrame(columns)
+
+    def limits(self):
+        names = np.array(self.emotions)[self.emotion]
+        share = np.linspace(0.02, 1.0, 30)
+        parts = []
+        for metric, vectors, total, values in (
+            ("distortion", self.z, NUM_DIMS, NUM_DIMS * share),
+            ("cos_centred_frames", _unit(self.z), 1.0, cosine_ceiling(share, 1.0)),
+        ):
+            twin = fit_twin(vectors, names)
+            both = twin.limits(total * share)
+            whole = rate_limit(twin.covariance, distortion=total * share)
+            bits = {
+                ("gaussian", "all"): whole.bits,
+                ("scalar", "all"): space_filling_line(whole),
+                ("class_known", "all"): both.lower_bits,
+                ("class_told", "all"): both.upper_bits,
+            }
+            for name, part, own in zip(twin.classes, twin.shares, twin.covariances, strict=True):
+                known = rate_limit(own, distortion=total * share).bits
+                bits |= {("class_known", name): known, ("class_told", name): known - np.log2(part)}
+            parts += [
+                pd.DataFrame({"metric": metric, "limit": limit, "emotion": emotion} | curve)
+                for (limit, emotion), spent in bits.items()
+                for curve in [{"bits": spent, "value": values}]
+            ]
+        table = pd.concat(parts, ignore_index=True)
+        return pd.concat(
+            [table.assign(protocol=name) for name in ("speaker", "text")], ignore_index=True
+        )
 
     def references(self):
         pairs = _unit(self.z) @ _unit(self.z).T
@@ -215,6 +261,9 @@ def _summary(name, emotions, recipes, num_speakers, ladder, study):
         "symbols": 8,
         "seeds": [0],
         "num_items": len(study.z),
+        "num_vectors": len(study.z),
+        "parameter_bits": 140_000,
+        "prior_parameter_bits": 5_280,
         "num_skipped": 0,
         "notes": [],
         "embedder": {"name": "functionals", "version": "1", "trained_on": []},

@@ -41,7 +41,11 @@ def make_rows(*, num_speakers=7, seeds=(0, 1)):
     for protocol in ("text", "speaker"):
         for recipe in ("biased:sad", "balanced"):
             methods = ["codec", "shrink_mean"]
-            methods += ["clean", "drop_least"] if recipe == "balanced" else ["shrink_class"]
+            methods += (
+                ["clean", "drop_least", "rate_controlled"]
+                if recipe == "balanced"
+                else ["shrink_class"]
+            )
             for method in methods:
                 for lam in (np.nan,) if method == "clean" else LADDER:
                     for seed in seeds:
@@ -56,12 +60,16 @@ def make_rows(*, num_speakers=7, seeds=(0, 1)):
     rows["lam_raw"] = 3.0 * rows["lam"]
     for name in (*METRICS, *(f"attraction_{name}" for name in EMOTIONS)):
         rows[name] = rng.normal(size=count)
-    coded = rows["method"].isin(["codec", "drop_least"])
+    coded = rows["method"].isin(["codec", "drop_least", "rate_controlled"])
     rows["code_length_bits"] = np.where(coded, 50.0 * rng.random(count), np.nan)
     sets = rows.groupby(["protocol", "recipe", "method", "lam", "fold", "seed"], dropna=False)
     rows["set_num_vectors"] = np.where(coded, sets["num_frames"].transform("sum"), np.nan)
     rows["set_entropy_bits"] = np.where(coded, sets["distortion"].transform("max"), np.nan)
     rows["set_distinct_sequences"] = np.ceil(rows["set_num_vectors"] / 2)
+    written = rows["method"].isin(["codec", "rate_controlled"])
+    paid = 1.01 * sets["code_length_bits"].transform("sum") / sets["num_frames"].transform("sum")
+    rows["set_payload_bits"] = np.where(written, paid, np.nan)
+    rows["set_file_bits"] = np.where(written, paid + 2.0, np.nan)
     guesses = np.array(EMOTIONS)[rng.integers(3, size=count)]
     rows["probe_logistic"] = np.where(rng.random(count) < 0.5, rows["emotion"], guesses)
     rows["probe_svm"] = np.where(rows["method"] == "clean", "", guesses)
@@ -125,7 +133,7 @@ def test_similarity_is_the_clustered_mean_of_every_cell(rows, conditions, summar
 def test_rate_counts_bits_per_vector_and_relative_to_the_lowest_lam(conditions, summary):
     table = summary.rate
     assert list(table.columns) == [*KEYS, "metric", "emotion", *COMMON]
-    assert set(table["method"]) == {"codec", "drop_least"}
+    assert set(table["method"]) == {"codec", "drop_least", "rate_controlled"}
     for row in table[table["metric"] == "bits_per_vector"].itertuples():
         part = of_emotion(condition_of(conditions, row), row.emotion)
         bits = part["code_length_bits"] / part["num_frames"]
@@ -143,6 +151,66 @@ def test_rate_counts_bits_per_vector_and_relative_to_the_lowest_lam(conditions, 
         assert_row_is(row, jackknife_interval(sums, lambda total: total[0] / total[1]), here)
     lowest = table[(table["metric"] == "bits_share") & (table["lam"] == 0.0)]
     assert (lowest[["value", "low", "high"]] == 1.0).all(axis=None)
+
+
+def test_payload_is_shared_among_the_items_of_a_set(conditions, summary):
+    table = summary.rate[summary.rate["metric"] == "payload_bits"]
+    assert set(table["method"]) == {"codec", "rate_controlled"}
+    assert set(table["emotion"]) == {"all", *EMOTIONS}
+    for row in table.itertuples():
+        part = of_emotion(condition_of(conditions, row), row.emotion)
+        bits = 1.01 * part["code_length_bits"] / part["num_frames"]
+        assert_row_is(row, cluster_mean(bits, part["speaker"]), part)
+    files = summary.rate[summary.rate["metric"] == "file_bits"]
+    assert set(files["emotion"]) == {"all"}
+    for row in files.itertuples():
+        sets = condition_of(conditions, row).drop_duplicates(["fold", "seed"])
+        bits = np.average(sets["set_file_bits"], weights=sets["set_num_vectors"])
+        assert row.value == pytest.approx(bits)
+
+
+def test_symbols_that_cost_nothing_have_a_payload_of_nothing(rows):
+    free = rows["method"] == "codec"
+    changed = rows.assign(
+        code_length_bits=rows["code_length_bits"].mask(free, 0.0),
+        set_payload_bits=rows["set_payload_bits"].mask(free, 0.0),
+    )
+    table = summarise(changed, emotions=EMOTIONS).rate
+    chosen = table[(table["metric"] == "payload_bits") & (table["method"] == "codec")]
+    assert len(chosen) > 0
+    assert (chosen["value"] == 0).all()
+
+
+def test_control_pairs_items_of_equal_bits_with_those_of_one_lam(conditions, summary):
+    table = summary.control
+    assert list(table.columns) == [*KEYS, "metric", "emotion", *COMMON]
+    assert set(table["method"]) == {"rate_controlled"}
+    assert set(table["recipe"]) == {"balanced"}
+    assert set(table["metric"]) == {*METRICS, "payload_bits", "recall_logistic", "recall_svm"}
+    key = ["fold", "seed", "item"]
+    for row in table[table["protocol"] == "speaker"].itertuples():
+        own = condition_of(conditions, row)
+        both = own.merge(condition_of(conditions, row, method="codec"), on=key)
+        both = of_emotion(both.rename(columns={"emotion_x": "emotion"}), row.emotion)
+        sides = []
+        for side in ("_x", "_y"):
+            if row.metric == "payload_bits":
+                bits = both[f"code_length_bits{side}"] / both[f"num_frames{side}"]
+                sides.append(1.01 * bits)
+            elif row.metric.startswith("recall_"):
+                probe = row.metric.replace("recall_", "probe_")
+                sides.append((both[f"{probe}{side}"] == both["emotion"]).astype(float))
+            else:
+                sides.append(both[f"{row.metric}{side}"])
+        expected = cluster_mean(sides[0] - sides[1], both["speaker_x"])
+        assert_row_is(row, expected, both.rename(columns={"speaker_x": "speaker"}))
+
+
+def test_a_sweep_without_rate_control_has_no_control(rows):
+    kept = rows[rows["method"] != "rate_controlled"]
+    found = summarise(kept, emotions=EMOTIONS).control
+    assert found.empty
+    assert list(found.columns) == list(summarise(rows, emotions=EMOTIONS).control.columns)
 
 
 def test_entropy_is_averaged_over_sets_by_their_vectors(conditions, summary):
@@ -224,7 +292,7 @@ def test_confusion_counts_every_prediction(rows, conditions, summary):
 
 def test_attraction_and_its_paired_differences(conditions, summary):
     table = summary.attraction
-    assert list(table.columns) == [*KEYS, "emotion", "target", *COMMON, "verdict"]
+    assert list(table.columns) == [*KEYS, "emotion", "target", *COMMON, "verdict_before_holm"]
     assert set(table["method"]) == {
         "codec",
         "shrink_mean",
@@ -247,9 +315,9 @@ def test_attraction_and_its_paired_differences(conditions, summary):
             degrees = values.loc[chosen.index, f"attraction_{row.target}"]
             assert_row_is(row, cluster_mean(degrees, chosen["speaker"]), chosen)
             few, inside = row.num_speakers < 6, row.low <= 0 <= row.high
-            assert (row.verdict == "") == (not reference)
-            assert (row.verdict == "cannot tell") == (bool(reference) and few)
-            assert (row.verdict == "inside") == (bool(reference) and inside and not few)
+            assert (row.verdict_before_holm == "") == (not reference)
+            assert (row.verdict_before_holm == "cannot tell") == (bool(reference) and few)
+            assert (row.verdict_before_holm == "inside") == (bool(reference) and inside and not few)
     assert not table[
         (table["method"] == "codec-minus-shrink_class") & (table["recipe"] == "balanced")
     ].any(axis=None)
@@ -263,10 +331,12 @@ def test_a_difference_beyond_doubt_is_named(rows):
     differences = table[
         table["method"].str.contains("minus") & (table["emotion"] == "all")
     ].set_index("target")
-    assert set(differences.loc["sad", "verdict"]) == {"above"}
-    assert set(differences.loc["happy", "verdict"]) == {"below"}
+    assert set(differences.loc["sad", "verdict_before_holm"]) == {"above"}
+    assert set(differences.loc["happy", "verdict_before_holm"]) == {"below"}
     few = summarise(far[far["speaker"] < "s5"], emotions=EMOTIONS).attraction
-    assert set(few.loc[few["method"].str.contains("minus"), "verdict"]) == {"cannot tell"}
+    assert set(few.loc[few["method"].str.contains("minus"), "verdict_before_holm"]) == {
+        "cannot tell"
+    }
 
 
 def test_tables_are_sorted_and_do_not_depend_on_the_order_of_rows(rows, summary):
@@ -275,15 +345,15 @@ def test_tables_are_sorted_and_do_not_depend_on_the_order_of_rows(rows, summary)
     metrics = {
         name: place
         for place, name in enumerate(
-            (*METRICS, "bits_per_vector", "entropy_bits", "distinct_share", "bits_share",
-             "uar", "macro_f1", "recall")
+            (*METRICS, "bits_per_vector", "payload_bits", "file_bits", "entropy_bits",
+             "distinct_share", "bits_share", "uar", "macro_f1", "recall")
         )
     }  # fmt: skip
     for name in ("similarity", "rate", "accuracy", "confusion", "attraction"):
         table = getattr(summary, name)
         assert_frame_equal(table, getattr(again, name))
         keys = table.drop(columns=[*COMMON, "count", "constant", "chance"], errors="ignore")
-        keys = keys.drop(columns=["majority", "verdict"], errors="ignore")
+        keys = keys.drop(columns=["majority", "verdict_before_holm"], errors="ignore")
         order = [
             tuple(
                 -1.0 if value != value else {**places, **metrics}.get(value, value) for value in key
@@ -329,7 +399,7 @@ def test_without_probes_and_references_the_other_tables_stand(rows):
     assert len(found.similarity) > 0
     assert len(found.accuracy) == len(found.confusion) == len(found.attraction) == 0
     assert list(found.accuracy.columns) == list(summarise(rows, emotions=EMOTIONS).accuracy.columns)
-    assert "verdict" in found.attraction.columns
+    assert "verdict_before_holm" in found.attraction.columns
 
 
 def test_missing_columns_are_named(rows):

@@ -123,6 +123,72 @@ def test_cost_bound_of_the_definition_holds(codec: Codec, data: np.ndarray) -> N
             assert mean <= bound * (1 + 1e-6)
 
 
+def test_bits_never_rise_along_the_path(codec: Codec, data: np.ndarray) -> None:
+    results = codec.encode_ladder(data, codec.ladder_)
+    bits = np.stack([result.code_length_bits for result in results])
+    assert all(result.mode == "path" for result in results)
+    assert (np.diff(bits, axis=0) <= 1e-9).all()
+
+
+def test_one_lambda_gives_what_the_whole_ladder_gives(codec: Codec, data: np.ndarray) -> None:
+    lams = [*codec.ladder_[1::3], 0.0123]
+    for lam, result in zip(lams, codec.encode_ladder(data, lams), strict=True):
+        alone = codec.encode(data[:50], lam)
+        assert np.array_equal(alone.symbols, result.symbols[:50])
+
+
+def test_the_path_costs_no_more_than_each_lambda_on_its_own(codec: Codec, data: np.ndarray) -> None:
+    path = codec.encode_ladder(data, codec.ladder_)
+    direct = codec.encode_ladder(data, codec.ladder_, mode="direct")
+    for one, other in zip(path, direct, strict=True):
+        assert other.mode == "direct"
+        cost = one.distortion + one.lam * one.code_length_bits
+        alone = other.distortion + other.lam * other.code_length_bits
+        assert (cost <= alone * (1 + 1e-6) + 1e-9).all()
+
+
+def test_an_unknown_mode_is_refused(codec: Codec, data: np.ndarray) -> None:
+    with pytest.raises(InputError, match="'both'.*path, direct"):
+        codec.encode(data, 0.1, mode="both")  # type: ignore[arg-type]
+
+
+def _rotated(data: np.ndarray, **changes: object) -> Codec:
+    settings = {**SMALL, "transform": {"kind": "klt", "components": 4}, **changes}
+    return Codec(CodecSettings.parse(settings)).fit(data, rng=np.random.default_rng(0))
+
+
+def _check_whole(codec: Codec, data: np.ndarray, folder: Path) -> None:
+    """A codec tells its own distortion, spends fewer bits at larger λ, and survives storage."""
+    z = codec.scaling_.forward(data).astype(np.float64)
+    results = codec.encode_ladder(data, codec.ladder_)
+    for result in results[::4]:
+        z_hat = codec.scaling_.forward(codec.decode(result.symbols))
+        assert result.distortion == pytest.approx(((z - z_hat) ** 2).sum(axis=1), rel=1e-3)
+    assert results[-1].code_length_bits.mean() < 0.5 * results[0].code_length_bits.mean()
+    codec.save(folder)
+    back = Codec.load(folder)
+    assert back.fingerprint() == codec.fingerprint()
+    assert np.array_equal(back.encode(data, 0.3).symbols, codec.encode(data, 0.3).symbols)
+    assert back.parameter_bits == codec.parameter_bits > 0
+
+
+def test_a_rotation_before_the_codebooks(data: np.ndarray, tmp_path: Path) -> None:
+    _check_whole(_rotated(data), data, tmp_path)
+
+
+def test_a_trellis_codec(data: np.ndarray, tmp_path: Path) -> None:
+    codec = _rotated(data, scheme="trellis", trellis={"states": 4, "bits": 12, "rounds": 6})
+    _check_whole(codec, data, tmp_path)
+    assert codec.card_["made_for_lam"] > 0
+
+
+def test_a_trellis_needs_axes() -> None:
+    with pytest.raises(ConfigError, match="transform: {kind: klt}"):
+        CodecSettings.parse({"scheme": "trellis"})
+    with pytest.raises(ConfigError, match="no effect without kind: klt"):
+        CodecSettings.parse({"transform": {"components": 3}})
+
+
 def test_save_and_load(codec: Codec, data: np.ndarray, tmp_path: Path) -> None:
     codec.save(tmp_path / "c")
     back = Codec.load(tmp_path / "c")
@@ -144,7 +210,7 @@ def _edit_card(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 99}, "no card of format 1"),
+        ({"format": 99}, "no card of format 2"),
         ({"scale": 2.0}, "fingerprint"),
         ({"tensors": {}}, "not in the card"),
         ({"settings": {"nonsense": 1}}, "unknown key"),

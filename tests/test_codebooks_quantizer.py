@@ -59,7 +59,7 @@ def test_bad_codebooks_are_refused(books: np.ndarray) -> None:
         Quantizer(books)
 
 
-@pytest.mark.parametrize("trainer", ["kmeans", "ema"])
+@pytest.mark.parametrize("trainer", ["kmeans", "ema", "minibatch"])
 @pytest.mark.parametrize("groups", [1, 2])
 def test_training_lowers_the_error_stage_by_stage(
     rng: np.random.Generator, trainer: str, groups: int
@@ -86,7 +86,7 @@ def test_training_lowers_the_error_stage_by_stage(
     assert errors[3] < 0.05 * errors[0]
 
 
-@pytest.mark.parametrize("trainer", ["kmeans", "ema"])
+@pytest.mark.parametrize("trainer", ["kmeans", "ema", "minibatch"])
 def test_training_is_decided_by_the_generator_alone(trainer: str) -> None:
     import torch
 

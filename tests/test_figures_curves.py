@@ -305,7 +305,7 @@ def test_drift_shows_codec_reference_and_paired_difference(
     assert np.array_equal(dotted.y, blur["value"])
     assert dotted.line.dash == "dot"
     symbols = below[0].marker.symbol
-    unsure = ~apart["verdict"].isin(["above", "below"])
+    unsure = ~apart["verdict_before_holm"].isin(["above", "below"])
     assert [symbol.endswith("-open") for symbol in symbols] == list(unsure)
     assert "closer than the plain blur" in below[0].hovertext[-1]
     text = [note.text for note in figure.layout.annotations]
@@ -398,7 +398,7 @@ def test_the_matrix_holds_the_table_at_the_nearest_lam(
     row, column = names.index("sad codebook"), list(cells.x).index("fear")
     assert np.asarray(cells.z)[row, column] == rows["value"].iloc[0]
     if quantity == "difference":
-        mark = {"above": "▲", "below": "▼"}.get(rows["verdict"].iloc[0], "")
+        mark = {"above": "▲", "below": "▼"}.get(rows["verdict_before_holm"].iloc[0], "")
         assert mark in cells.text[row][column]
         assert cells.zmin == -cells.zmax
     assert "λ\u00a0=\u00a06" in title(figure)

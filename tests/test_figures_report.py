@@ -40,6 +40,8 @@ FIGURES = {
     "recall",
     "confusion",
     "rate",
+    "limits",
+    "control",
     "reductions",
     "drift",
     "drift-by-emotion",

@@ -11,11 +11,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quantlab.codebooks import Codec
+from quantlab.analysis import fit_gaussian, fit_twin, rate_limit, space_filling_line
+from quantlab.codebooks import Codec, Paths, compress
 from quantlab.embedders import open_set
 from quantlab.errors import ConfigError, InputError, QuantlabError
 from quantlab.store import read_table, sha256_file, table_metadata
-from quantlab.sweep import RunFolder, StudySettings, quantize_set, read_rows, sweep, train
+from quantlab.sweep import (
+    RunFolder,
+    StudySettings,
+    coded,
+    quantize_set,
+    read_rows,
+    read_study,
+    sweep,
+    train,
+)
+from quantlab.sweep.workspace import fit_scaling, open_workspace
 from tests.small_study import EMOTIONS, make_run, make_set, small_study
 
 
@@ -133,6 +144,128 @@ def test_analysis_is_written(finished: RunFolder) -> None:
     }
 
 
+def test_payload_and_file_are_those_of_the_stream_that_is_written(finished: RunFolder) -> None:
+    rows = read_rows(finished.path)
+    assert set(rows["mode"]) == {"path"}
+    written = rows["set_payload_bits"].notna()
+    assert set(rows.loc[written, "method"]) == {"codec"}
+    assert written[rows["method"] == "codec"].all()
+    rows = rows[written & (rows["recipe"] == "biased:sad") & (rows["protocol"] == "speaker")]
+    rows = rows[rows["fold"] == rows["fold"].iloc[0]]
+    lam = sorted(set(rows["lam"]))[1]
+    rows = rows[rows["lam"] == lam]
+    codec = Codec.load(finished.codec("biased:sad", fold=f"speaker-{rows['fold'].iloc[0]}", seed=0))
+    embeddings = open_set(finished.embeddings)
+    names = embeddings.items["item"].tolist()
+    frames = embeddings.frames([names.index(item) for item in rows["item"]])
+    stream = compress(codec, frames.values, frames.offsets, lam=lam)
+    count = len(frames.values)
+    assert set(rows["set_payload_bits"]) == {round(stream.payload_bits / count, 9)}
+    assert set(rows["set_file_bits"]) == {round(stream.file_bits / count, 9)}
+    assert abs(rows["code_length_bits"].sum() - stream.payload_bits) < 4
+
+
+def test_path_never_spends_more_bits_at_a_larger_lam(finished: RunFolder) -> None:
+    rows = read_rows(finished.path)
+    rows = rows[rows["method"] == "codec"].sort_values("lam")
+    keys = ["recipe", "protocol", "fold", "item"]
+    steps = rows.groupby(keys, observed=True)["code_length_bits"].diff().dropna()
+    assert len(steps) > 0
+    assert (steps <= 1e-9).all()
+
+
+def test_limits_are_those_of_the_training_items(finished: RunFolder) -> None:
+    limits = read_table(finished.analysis / "limits.parquet")
+    assert set(limits["protocol"]) == {"speaker", "text"}
+    assert set(limits["emotion"]) == {"all", *EMOTIONS}
+    work = open_workspace(finished, finished.read_study())
+    chosen = limits[(limits["protocol"] == "speaker") & (limits["metric"] == "distortion")]
+    at = sorted(set(chosen["value"]))[20]
+    found = chosen[chosen["value"] == at].set_index(["limit", "emotion"])["bits"]
+    bits: dict[tuple[str, str], list[float]] = {}
+    for fold in (name for name in work.folds if name.startswith("speaker/")):
+        train_rows = work.rows[work.folds[fold].train]
+        z = fit_scaling(work, fold).forward(work.embeddings.frames(train_rows).values)
+        labels = work.items["emotion"].to_numpy(str)[work.folds[fold].train]
+        twin = fit_twin(z, labels)
+        both = twin.limits(at)
+        bits.setdefault(("class_known", "all"), []).append(float(both.lower_bits))
+        bits.setdefault(("class_told", "all"), []).append(float(both.upper_bits))
+        own = fit_gaussian(z[labels == "sad"])
+        bits.setdefault(("class_known", "sad"), []).append(
+            float(rate_limit(own.covariance, distortion=at).bits)
+        )
+        whole = rate_limit(twin.covariance, distortion=at)
+        bits.setdefault(("gaussian", "all"), []).append(float(whole.bits))
+        bits.setdefault(("scalar", "all"), []).append(float(space_filling_line(whole)))
+    for key, values in bits.items():
+        assert found[key] == pytest.approx(np.mean(values), abs=1e-6), key
+    cosine = limits[limits["metric"] == "cos_centred_frames"]
+    assert cosine["value"].between(0, 1).all()
+
+
+def test_rate_control_meets_the_mean_bits_of_every_lam(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "control")
+    make_set(run.embeddings, clips=60, frames=2)
+    run.write_study(
+        small_study(
+            recipes=["balanced"],
+            split={"protocols": ["speaker"]},
+            reductions=[],
+            rate_control=True,
+            codec={"quantizer": {"stages": 3, "codes": 16}, "ladder": {"num": 5}},
+        )
+    )
+    train(run.path, run.read_study(), progress=False)
+    sweep(run.path, progress=False)
+    rows = read_rows(run.path)
+    keys = ["fold", "lam"]
+    bits = {
+        method: rows[rows["method"] == method].groupby(keys, observed=True)["code_length_bits"]
+        for method in ("codec", "rate_controlled")
+    }
+    mean = {method: part.mean() for method, part in bits.items()}
+    # One step of one of 180 items is the finest there is; larger sets come nearer.
+    assert mean["rate_controlled"].to_numpy() == pytest.approx(mean["codec"].to_numpy(), rel=0.004)
+    control = read_table(run.analysis / "control.parquet")
+    assert set(control["metric"]) >= {"distortion", "payload_bits", "recall_logistic"}
+    worse = control[(control["metric"] == "distortion") & (control["emotion"] == "all")]
+    assert (worse["value"] >= -1e-6).all(), "one λ has the least distortion for its bits"
+
+
+def test_a_prior_that_cannot_be_coded_has_no_payload(
+    finished: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConfigError("a transformer prior computes in floating point")
+
+    monkeypatch.setattr(coded, "compress_symbols", refuse)
+    codec = Codec.load(finished.codec("balanced"))
+    frames = open_set(finished.embeddings).frames()
+    for part in coded.coded_at_each_lam(codec, frames, mode="direct"):
+        assert np.isnan(part.of_set["set_payload_bits"])
+        assert np.isnan(part.of_set["set_file_bits"])
+        assert part.of_set["set_num_vectors"] == len(frames.values)
+
+
+def test_targets_tie_in_order_of_items() -> None:
+    bits, distortion = np.array([4.0, 1.0, 4.0, 1.0]), np.array([0.0, 3.0, 0.0, 3.0])
+    paths = Paths(np.zeros((4, 1), np.uint16), bits, distortion, np.array([0, 2, 4]))
+    rates = coded.ItemRates.of(paths, np.array([0, 1, 2]))
+    assert rates.totals.tolist() == [2.0, 5.0, 8.0]
+    assert rates.targets_for(5.1).tolist() == [4.0, 0.0]
+    spent = paths.for_item_bits(rates.targets_for(5.1), np.array([0, 1, 2])).achieved
+    assert np.asarray(spent).tolist() == [4.0, 1.0]
+    assert rates.targets_for(0.0).tolist() == [0.0, 0.0]
+    assert rates.targets_for(99.0).tolist() == [4.0, 4.0]
+
+
+def test_the_ready_experiment_is_a_study() -> None:
+    study = read_study(Path(__file__).parents[1] / "experiments" / "rate_control.yaml")
+    assert study.rate_control
+    assert study.mode == "path"
+
+
 def test_nothing_is_done_twice(copy: RunFolder) -> None:
     before = {path: path.stat().st_mtime_ns for path in copy.trials.iterdir()}
     trained = train(copy.path, copy.read_study(), progress=False)
@@ -222,7 +355,8 @@ def test_too_few_vectors_for_the_codes_asked_for_is_said(tmp_path: Path) -> None
     sweep(run.path, progress=False)
     summary = json.loads((run.analysis / "summary.json").read_text())
     assert (summary["codes"], summary["codes_asked"]) == (5, 99)
-    assert list(trained.notes) == summary["notes"]
+    assert list(trained.notes) == summary["notes"][:-1]
+    assert "the limits rest on 20 training vectors" in summary["notes"][-1]
 
 
 def test_frames_are_swept_like_utterances(tmp_path: Path) -> None:
@@ -276,6 +410,8 @@ def test_one_speaker_leaves_new_sentences_only(tmp_path: Path) -> None:
         ({"data": {"corpus": "a", "embeddings": "b"}}, "not both"),
         ({"name": "../x"}, "name"),
         ({"codec": {"quantiser": {}}}, "did you mean 'quantizer'"),
+        ({"codec": {"prior": {"per_lam": True}}}, "no path .* set mode: direct"),
+        ({"mode": "direct", "rate_control": True}, "needs mode: path"),
     ],
 )
 def test_bad_studies_are_refused(values: dict, message: str) -> None:

@@ -4,17 +4,29 @@ import streamlit as st
 
 from quantlab.figures import (
     EACH_OTHER,
+    LIMITED,
     RunTables,
     accuracy_curves,
     attraction_curves,
     confusion_heatmap,
+    control_curves,
+    limit_curves,
+    metric_words,
     reduction_curves,
     similarity_curves,
     similarity_heatmap,
 )
 from views import shell
 
-VIEWS = ("Similarity", "Recognition", "Confusion", "Ways of losing", "Drift")
+VIEWS = (
+    "Similarity",
+    "Recognition",
+    "Confusion",
+    "Ways of losing",
+    "Drift",
+    "Bits and limits",
+    "Equal bits",
+)
 _SCORES = {"recall": "recall", "mean recall": "uar", "macro-F1": "macro_f1"}
 _WHO = {"each other emotion": EACH_OTHER, "all clips": "all"}
 
@@ -30,6 +42,8 @@ def show() -> None:
         "Confusion": _confusion,
         "Ways of losing": _losses,
         "Drift": _drift,
+        "Bits and limits": _bits,
+        "Equal bits": _equal_bits,
     }[view](run)
 
 
@@ -174,6 +188,60 @@ def _drift(run: RunTables) -> None:
     st.caption(
         "Upper row: degrees closer to each emotion's centre. Lower row: how much of that a plain "
         "blur of equal distortion does not explain; hollow points are within its interval."
+    )
+
+
+def _bits(run: RunTables) -> None:
+    table = shell.table(run, "rate")
+    first, second, third = st.columns(3)
+    with first:
+        metric = shell.choose_similarity()
+    with second:
+        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+    tested = table.loc[table["recipe"] == recipe]
+    with third:
+        protocol = shell.choose_protocol(shell.protocols_of(run, tested))
+    emotions = shell.choose_emotions(run.emotions)
+    figure = shell.draw(
+        run,
+        limit_curves,
+        ["similarity", "rate", "limits"],
+        metrics=[metric],
+        recipe=recipe,
+        protocol=protocol,
+        emotions=["all"] if emotions == run.emotions else emotions,
+    )
+    shell.show_figure(figure, name="limits", alt="Codec and limits over bits")
+    st.caption(
+        f"{shell.LIMITS_CAPTION} A single chosen emotion stands beside its own limits. Limits are "
+        f"known for: {'; '.join(metric_words(name) for name in LIMITED)}."
+    )
+
+
+def _equal_bits(run: RunTables) -> None:
+    accuracy = shell.table(run, "accuracy")
+    first, second, third = st.columns(3)
+    with first:
+        metric = shell.choose_similarity()
+    with second:
+        probe = shell.choose_probe(sorted(set(accuracy["probe"])) or ["logistic"])
+    with third:
+        protocol = shell.choose_protocol(run.protocols or ["speaker"])
+    figure = shell.draw(
+        run,
+        control_curves,
+        ["control", "rate"],
+        metric=metric,
+        probe=probe,
+        protocol=protocol,
+        emotions=shell.choose_emotions(run.emotions),
+    )
+    shell.show_figure(
+        figure, name="control", alt="Changes with equal bits for every clip", min_width=shell.WIDE
+    )
+    st.caption(
+        "All panels stand over the mean bits that both spend. Above zero an emotion gains from "
+        "equal bits for every clip; hollow points have an interval that reaches zero."
     )
 
 

@@ -6,6 +6,7 @@ from quantlab.figures import (
     Findings,
     RunTables,
     accuracy_curves,
+    limit_curves,
     rate_curves,
     similarity_curves,
 )
@@ -42,6 +43,9 @@ def show() -> None:
     st.header("What it costs")
     figure = shell.draw(run, rate_curves, ["rate"], protocol=protocol)
     shell.show_figure(figure, name="rate", alt="Bits against λ", min_width=shell.WIDE)
+    figure = shell.draw(run, limit_curves, ["similarity", "rate", "limits"], protocol=protocol)
+    shell.show_figure(figure, name="limits", alt="Codec and limits over bits", min_width=shell.WIDE)
+    st.caption(shell.LIMITS_CAPTION)
     _limits(found)
     _report(run)
 

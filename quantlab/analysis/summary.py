@@ -23,6 +23,7 @@ from quantlab.analysis.rows import (
     add_up,
     code_rows,
     long_table,
+    predicted_codes,
 )
 from quantlab.analysis.statistics import Intervals, jackknife_intervals, quotient
 
@@ -33,7 +34,14 @@ SIMILARITY_METRICS = (
     "cos_raw_means",
     "cos_centred_means",
 )
-RATE_METRICS = ("bits_per_vector", "entropy_bits", "distinct_share", "bits_share")
+RATE_METRICS = (
+    "bits_per_vector",
+    "payload_bits",
+    "file_bits",
+    "entropy_bits",
+    "distinct_share",
+    "bits_share",
+)
 
 _RATE_COLUMNS = (
     "num_frames",
@@ -41,7 +49,10 @@ _RATE_COLUMNS = (
     "set_entropy_bits",
     "set_distinct_sequences",
     "set_num_vectors",
+    "set_payload_bits",
+    "set_file_bits",
 )
+_CONTROLLED = "rate_controlled"
 _DRIFTING = "codec"
 _REFERENCES = ("shrink_mean", "shrink_class")
 
@@ -55,8 +66,8 @@ class Summary:
     similarity : pd.DataFrame
         Distortion and cosines: keys metric, emotion.
     rate : pd.DataFrame
-        Bits per vector, empirical entropy, share of distinct sequences, and bits relative to the
-        lowest λ: keys metric, emotion.
+        Bits per vector (code length, payload, whole file), empirical entropy, share of distinct
+        sequences, and code length relative to the lowest λ: keys metric, emotion.
     accuracy : pd.DataFrame
         UAR, macro-F1 and recall of each probe: keys probe, metric, emotion; further columns chance,
         majority (the score of always answering with the commonest class) and constant.
@@ -64,7 +75,12 @@ class Summary:
         Counts over all folds and seeds: keys probe, emotion, predicted.
     attraction : pd.DataFrame
         Degrees toward each class, and their paired differences to the references: keys emotion,
-        target; further column verdict.
+        target; further column verdict_before_holm, of each comparison by itself.
+    control : pd.DataFrame
+        Paired differences of coding at equal bits for every item to coding at one λ that spends as
+        much on average: keys metric, emotion. Metrics are those of `similarity`, "payload_bits" per
+        vector, and for each probe "recall_<probe>", the share of items that it recognises. Without
+        rows where a sweep has no such items.
     """
 
     similarity: pd.DataFrame
@@ -72,6 +88,7 @@ class Summary:
     accuracy: pd.DataFrame
     confusion: pd.DataFrame
     attraction: pd.DataFrame
+    control: pd.DataFrame
 
 
 def summarise(rows: pd.DataFrame, *, emotions: Sequence[str]) -> Summary:
@@ -103,6 +120,7 @@ def summarise(rows: pd.DataFrame, *, emotions: Sequence[str]) -> Summary:
         accuracy=accuracy,
         confusion=confusion,
         attraction=_attraction(coded),
+        control=_control(coded),
     )
 
 
@@ -116,13 +134,16 @@ def _rate(coded: CodedRows) -> pd.DataFrame:
     """Average bits over items and entropies over evaluated sets."""
     bits, frames = coded.numbers("code_length_bits"), coded.numbers("num_frames")
     per_vector, per_item = add_up(coded, quotient(bits, frames)), add_up(coded, bits)
+    payload = add_up(coded, quotient(_payload(coded), frames))
     sets = add_up(coded, coded.numbers("set_num_vectors"))
     return _metric_table(
         coded,
         RATE_METRICS,
-        [per_vector, sets, sets, per_item],
+        [per_vector, payload, sets, sets, sets, per_item],
         [
             _means(per_vector),
+            _means(payload),
+            _over_sets(coded, coded.numbers("set_file_bits")),
             _over_sets(coded, coded.numbers("set_entropy_bits")),
             _over_sets(
                 coded,
@@ -131,6 +152,15 @@ def _rate(coded: CodedRows) -> pd.DataFrame:
             _relative_to_lowest_lam(coded, per_item),
         ],
     )
+
+
+def _payload(coded: CodedRows) -> np.ndarray:
+    """Share each set's payload, [R], among its items in proportion to their code length."""
+    bits, vectors = coded.numbers("code_length_bits"), coded.numbers("set_num_vectors")
+    sets = coded.condition * coded.num_trials + coded.trial
+    charged = np.bincount(sets, weights=np.nan_to_num(bits))[sets]
+    written = coded.numbers("set_payload_bits") * vectors
+    return np.where(charged > 0, bits * quotient(written, charged), written)
 
 
 def _over_sets(coded: CodedRows, values: np.ndarray) -> Intervals:
@@ -182,7 +212,7 @@ def _attraction(coded: CodedRows) -> pd.DataFrame:
     tables = [
         _attraction_table(
             coded, [np.where(plain, values, np.nan) for values in angles.values()]
-        ).assign(verdict="")
+        ).assign(verdict_before_holm="")
     ]
     for reference in _REFERENCES:
         own, other = _partners(coded, method == _DRIFTING, method == reference)
@@ -191,12 +221,30 @@ def _attraction(coded: CodedRows) -> pd.DataFrame:
             difference[own] = values[own] - values[other]
         table = _attraction_table(coded, differences)
         table["method"] = f"{_DRIFTING}-minus-{reference}"
-        table["verdict"] = verdict(table["low"], table["high"], table["num_speakers"])
+        table["verdict_before_holm"] = verdict(table["low"], table["high"], table["num_speakers"])
         tables.append(table)
     joined = pd.concat([table for table in tables if len(table)] or tables[:1])
     return joined.sort_values(
         list(CONDITION), kind="stable", na_position="first", ignore_index=True
     )
+
+
+def _control(coded: CodedRows) -> pd.DataFrame:
+    """Average what equal bits for every item change against one λ, item by item."""
+    method = coded.conditions["method"].to_numpy()[coded.condition]
+    own, other = _partners(coded, method == _CONTROLLED, method == _DRIFTING)
+    measured = {name: coded.numbers(name) for name in SIMILARITY_METRICS}
+    measured["payload_bits"] = quotient(_payload(coded), coded.numbers("num_frames"))
+    for column in (str(name) for name in coded.table.columns if str(name).startswith("probe_")):
+        predicted = predicted_codes(coded, column)
+        right = np.where(predicted >= 0, predicted == coded.emotion, np.nan)
+        measured[column.replace("probe_", "recall_", 1)] = right
+    cells = []
+    for values in measured.values():
+        difference = np.full(len(method), np.nan)
+        difference[own] = values[own] - values[other]
+        cells.append(add_up(coded, difference))
+    return _metric_table(coded, list(measured), cells, [_means(part) for part in cells])
 
 
 def _partners(

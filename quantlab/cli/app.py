@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from quantlab.cli import data, study
+from quantlab.cli import data, stream, study
 from quantlab.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, QuantlabError
 
 app = typer.Typer(
@@ -29,7 +29,16 @@ def _ending(command: Callable[..., int]) -> Callable[..., Any]:
     return ended
 
 
-for _command in (data.index, data.embed, study.train, study.sweep, study.report, data.quantize):
+for _command in (
+    data.index,
+    data.embed,
+    study.train,
+    study.sweep,
+    study.report,
+    data.quantize,
+    stream.compress,
+    stream.decompress,
+):
     app.command()(_ending(_command))
 
 

@@ -1,10 +1,10 @@
 """Fitting the prior on what the search emits, and the search on what the prior charges.
 
 The alternation lowers the mean over the ladder of R(λ) + D(λ)/λ (at λ = 0 of R alone), for which
-counting the symbols of all λ with equal weight is the exact refit of a factorized prior. It has
-several fixed points, so it starts from both ends: from the symbols of λ = 0, and from a prior that
-expects nothing but SKIP. The end with the lower cost on vectors that its prior was not fitted on is
-kept.
+giving the symbols of all λ equal weight is the exact refit of a prior. It has several fixed points,
+so it starts from both ends: from the symbols of λ = 0, and from a prior that expects nothing but
+SKIP. The end with the lower cost on vectors that its prior was not fitted on is kept. Other
+kinds of prior go on from the factorized prior that was found in this way, see `contextual`.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from quantlab.codebooks.encoding import encode_paths
 from quantlab.codebooks.ladder import ladder_ends, make_ladder
 from quantlab.codebooks.quantizer import Quantizer, uniform_prior
-from quantlab.codebooks.search import SearchResult, price, search
+from quantlab.codebooks.search import SearchResult, search
 from quantlab.codebooks.settings import PriorSettings
-from quantlab.entropy import FactorizedPrior, count_symbols
+from quantlab.entropy import FactorizedPrior, Prior, count_symbols
 
 _LADDER_PASSES = 5
 _LADDER_SETTLED = 0.1  # both ends within ten per cent
@@ -45,52 +46,6 @@ class FittedPrior:
     held_out_cost: dict[str, float]
 
 
-def encode_ladder(
-    quantizer: Quantizer, z: np.ndarray, prior: FactorizedPrior, lams: Sequence[float]
-) -> list[SearchResult]:
-    """Choose symbols at each λ on its own (mode ``direct``), never worse than two fixed choices.
-
-    Stage-wise search can miss what is plainly better, so each vector's result is compared with its
-    symbols of λ = 0 and with all SKIP, and the cheapest is kept: J(λ) ≤ min(J of all SKIP, J of
-    the λ = 0 symbols) holds for every vector.
-
-    Parameters
-    ----------
-    quantizer : Quantizer
-        The codebooks.
-    z : np.ndarray [shape=(N, D)]
-        Scaled vectors.
-    prior : FactorizedPrior
-        What symbols cost.
-    lams : Sequence[float]
-        Finite λ ≥ 0, in any order.
-
-    Returns
-    -------
-    list[SearchResult]
-        One per λ, in the order given.
-    """
-    skip = np.full((len(z), quantizer.num_symbols), quantizer.skip)
-    nearest, *results = search(quantizer, z, prior, [0.0, *lams])
-    all_skip = price(quantizer, z, skip, prior)
-    return [
-        _cheapest([result, nearest, all_skip], lam)
-        for result, lam in zip(results, lams, strict=True)
-    ]
-
-
-def _cheapest(candidates: list[SearchResult], lam: float) -> SearchResult:
-    if lam == 0:
-        return candidates[0]
-    choice = np.stack([candidate.cost(lam) for candidate in candidates]).argmin(axis=0)
-    rows = np.arange(len(choice))
-
-    def pick(name: str) -> np.ndarray:
-        return np.stack([getattr(candidate, name) for candidate in candidates])[choice, rows]
-
-    return SearchResult(pick("symbols"), pick("distortion"), pick("code_length_bits"))
-
-
 def fit_prior(
     quantizer: Quantizer,
     z: np.ndarray,
@@ -99,6 +54,7 @@ def fit_prior(
     ladder: tuple[float, ...],
     num_lams: int,
     rng: np.random.Generator,
+    groups: np.ndarray | None = None,
 ) -> FittedPrior:
     """Alternate search and prior from both ends and keep the better.
 
@@ -116,6 +72,9 @@ def fit_prior(
         Length of the ladder when it is to be found.
     rng : np.random.Generator
         Draws the sample of vectors and its two halves.
+    groups : np.ndarray [shape=(N,)], optional
+        Labels, of speakers for instance, that held-out vectors do not share with the others. By
+        default vectors are held out one by one.
 
     Returns
     -------
@@ -123,13 +82,24 @@ def fit_prior(
         The prior refitted on the whole sample from the better start.
     """
     order = rng.permutation(len(z))[: settings.max_vectors]
-    half = max(len(order) // 2, 1)
-    fit_half, held_out = z[order[:half]], z[order[half:]]
+    first = _first_half(order, groups, rng)
+    halves = z[order[first]], z[order[~first]]
     sample = z[np.sort(order)]
-    halves = fit_half, held_out
     if ladder:
         return _from_both_ends(quantizer, halves, sample, ladder, settings)
     return _settle_ladder(quantizer, halves, sample, settings, num_lams)
+
+
+def _first_half(
+    order: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator
+) -> np.ndarray:
+    """Mark about half of the vectors, whole groups together where there are several."""
+    names = np.unique(groups) if groups is not None else np.empty(0)
+    if groups is None or len(names) < 2:
+        return np.arange(len(order)) < max(len(order) // 2, 1)
+    chosen = rng.permutation(names)[: len(names) // 2]
+    first = np.isin(np.asarray(groups)[order], chosen)
+    return first if 0 < first.sum() < len(order) else np.arange(len(order)) < len(order) // 2
 
 
 def _settle_ladder(
@@ -145,7 +115,7 @@ def _settle_ladder(
     taken over as found, the two swing between extremes. Half steps in log λ settle.
     """
 
-    def ends_for(prior: FactorizedPrior) -> np.ndarray:
+    def ends_for(prior: Prior) -> np.ndarray:
         return np.array(ladder_ends(quantizer, sample, prior))
 
     def fit_over(ends: np.ndarray) -> FittedPrior:
@@ -174,10 +144,17 @@ def _from_both_ends(
     costs = {}
     for name, begin in _starts(quantizer, fit_half).items():
         prior = _alternate(quantizer, fit_half, begin, lams, settings)
-        costs[name] = _mean_cost(encode_ladder(quantizer, held_out, prior, lams), lams)
+        costs[name] = _mean_cost(_encoded(quantizer, held_out, prior, lams), lams)
     start = min(costs, key=lambda name: costs[name])
     prior = _alternate(quantizer, sample, _starts(quantizer, sample)[start], lams, settings)
     return FittedPrior(prior, lams, start, costs)
+
+
+def _encoded(
+    quantizer: Quantizer, z: np.ndarray, prior: Prior, lams: Sequence[float]
+) -> list[SearchResult]:
+    paths = encode_paths(quantizer, z, prior, lams)
+    return [paths.at(lam) for lam in lams]
 
 
 def _nearest_prior(quantizer: Quantizer, z: np.ndarray) -> FactorizedPrior:
@@ -202,7 +179,7 @@ def _alternate(
 ) -> FactorizedPrior:
     last = np.inf
     for _ in range(settings.rounds):
-        results = encode_ladder(quantizer, z, prior, lams)
+        results = _encoded(quantizer, z, prior, lams)
         cost = _mean_cost(results, lams)
         if cost > last * (1 - settings.tolerance):
             break

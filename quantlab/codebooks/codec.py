@@ -1,42 +1,30 @@
-"""The codec: scaling, quantizer, prior and λ ladder; what is trained, saved, swept and shipped."""
+"""The codec: scaling, rotation, quantizer, prior and λ ladder; what is trained, saved and swept."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
-from quantlab.codebooks.alternation import encode_ladder, fit_prior
+from quantlab.codebooks.code import fit_code
+from quantlab.codebooks.encoding import encode_direct, encode_paths
 from quantlab.codebooks.ladder import given_ladder
-from quantlab.codebooks.quantizer import Quantizer
+from quantlab.codebooks.parts import FORMAT_VERSION, CodecParts
+from quantlab.codebooks.paths import Paths
+from quantlab.codebooks.quantizer import Quantizer, uniform_prior
 from quantlab.codebooks.scaling import Scaling
+from quantlab.codebooks.search import search
 from quantlab.codebooks.settings import LAM_DECIMALS, CodecSettings
-from quantlab.codebooks.training import fit_quantizer
-from quantlab.config import fingerprint
-from quantlab.entropy import FactorizedPrior, SymbolStatistics, symbol_statistics
+from quantlab.codebooks.transform import Klt
+from quantlab.entropy import ConditionedPrior, Prior, SymbolStatistics, symbol_statistics
 from quantlab.errors import InputError, IntegrityError, NotFittedError
-from quantlab.store import (
-    load_tensors,
-    provenance,
-    read_json,
-    save_tensors,
-    sha256_bytes,
-    write_json,
-)
+from quantlab.store import load_tensors, provenance, read_json, save_tensors, write_json
 
-FORMAT_VERSION = 1
 _WEIGHTS = "weights.safetensors"
 _CARD = "card.json"
 
-
-@dataclass(frozen=True, eq=False)
-class _Learned:
-    """What `fit` and `load` give a codec."""
-
-    scaling: Scaling
-    quantizer: Quantizer
-    prior: FactorizedPrior
+Mode = Literal["path", "direct"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +41,15 @@ class Encoded:
         ‖z − ẑ‖² of each vector.
     code_length_bits : np.ndarray [shape=(N,), dtype=float64]
         Σ −log2 p of each vector.
+    mode : {"path", "direct"}
+        How the symbols were chosen.
     """
 
     lam: float
     symbols: np.ndarray
     distortion: np.ndarray
     code_length_bits: np.ndarray
+    mode: Mode
 
 
 class Codec:
@@ -71,10 +62,10 @@ class Codec:
 
     Attributes
     ----------
-    scaling_, quantizer_, prior_ : Scaling, Quantizer, FactorizedPrior
+    parts_ : CodecParts
         Learned state, present after `fit` or `load`.
-    ladder_ : tuple[float, ...]
-        The λ ladder, ascending, λ = 0 first.
+    scaling_, quantizer_, prior_, ladder_ : Scaling, Quantizer, Prior, tuple[float, ...]
+        Its members.
     card_ : dict[str, Any]
         What is known of the codec: settings, usage of the codes, training data, licence.
 
@@ -91,8 +82,7 @@ class Codec:
 
     def __init__(self, settings: CodecSettings | None = None) -> None:
         self.settings = settings or CodecSettings()
-        self._learned: _Learned | None = None
-        self.ladder_: tuple[float, ...] = ()
+        self._parts: CodecParts | None = None
         self.card_: dict[str, Any] = {}
 
     def fit(
@@ -102,6 +92,7 @@ class Codec:
         rng: np.random.Generator,
         scaling: Scaling | None = None,
         ladder: Sequence[float] = (),
+        groups: np.ndarray | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> Self:
         """Learn codebooks and prior from training vectors.
@@ -116,6 +107,9 @@ class Codec:
             The scaling shared by the codecs of one embedding set; fitted to `vectors` when absent.
         ladder : Sequence[float]
             λ to fit the prior over; empty takes the settings', or finds them from the data.
+        groups : np.ndarray [shape=(N,)], optional
+            Speakers of the vectors: what the prior is judged by while it is fitted comes from
+            others than what it is fitted on.
         about : Mapping[str, Any], optional
             Kept in the card: recipe, licence, fingerprint of the training items and the like.
 
@@ -130,38 +124,31 @@ class Codec:
             Too few vectors, non-finite values, or dimensions that the groups do not divide.
         """
         scaling = scaling or Scaling.fit(vectors, np.zeros(len(vectors), np.int8))
-        z = scaling.forward(vectors)
-        quantizer = fit_quantizer(z, self.settings.quantizer, rng=rng)
+        y = scaling.forward(vectors)
+        transform = None
+        if self.settings.transform.kind == "klt":
+            transform = Klt.fit(y, self.settings.transform.components)
+            y = transform.forward(y)
         fixed = tuple(ladder) or given_ladder(self.settings.ladder, scale=scaling.scale)
-        fitted = fit_prior(
-            quantizer,
-            z,
-            self.settings.prior,
-            ladder=fixed,
-            num_lams=self.settings.ladder.num,
-            rng=rng,
-        )
-        self._learned = _Learned(scaling, quantizer, fitted.prior)
-        self.ladder_ = fitted.ladder
+        coded = fit_code(y, self.settings, ladder=fixed, rng=rng, groups=groups)
+        self._parts = CodecParts(scaling, transform, coded.quantizer, coded.prior, coded.ladder)
         self.card_ = {
             **(about or {}),
             "settings": self.settings.model_dump(mode="json"),
             "num_training_vectors": len(vectors),
-            "codes_asked": self.settings.quantizer.codes,
-            "codes": quantizer.num_codes,
-            "prior_start": fitted.start,
-            "prior_held_out_cost_bits": fitted.held_out_cost,
-            **self._describe(z),
+            **coded.about,
+            **self._describe(y),
         }
         return self
 
-    def _describe(self, z: np.ndarray) -> dict[str, Any]:
-        quantizer = self.quantizer_
-        nearest = encode_ladder(quantizer, z, self.prior_, [0.0])[0]
+    def _describe(self, y: np.ndarray) -> dict[str, Any]:
+        free = self.settings.scheme == "residual"  # a trellis allows some sequences only
+        prior = uniform_prior(self.quantizer_) if free else self.prior_at(0.0)
+        nearest = search(self.quantizer_, y, prior, [0.0])[0]
         statistics = self.symbol_statistics(nearest.symbols)
         return {
             "training": {
-                "distortion_share": float(nearest.distortion.mean() / quantizer.num_dims),
+                "distortion_share": float(nearest.distortion.mean() / self.quantizer_.num_dims),
                 "entropy_bits": statistics.entropy_bits,
                 "usage": statistics.usage.round(6).tolist(),
                 "perplexity": statistics.perplexity.round(6).tolist(),
@@ -169,25 +156,32 @@ class Codec:
             "parameter_bits": self.parameter_bits,
         }
 
-    def _fitted(self) -> _Learned:
-        if self._learned is None:
+    @property
+    def parts_(self) -> CodecParts:
+        """The learned state; NotFittedError before `fit`."""
+        if self._parts is None:
             raise NotFittedError("this codec has no codebooks yet; call fit or Codec.load first")
-        return self._learned
+        return self._parts
 
     @property
     def scaling_(self) -> Scaling:
         """The learned scaling; NotFittedError before `fit`."""
-        return self._fitted().scaling
+        return self.parts_.scaling
 
     @property
     def quantizer_(self) -> Quantizer:
         """The learned codebooks; NotFittedError before `fit`."""
-        return self._fitted().quantizer
+        return self.parts_.quantizer
 
     @property
-    def prior_(self) -> FactorizedPrior:
+    def prior_(self) -> Prior | ConditionedPrior:
         """The learned prior; NotFittedError before `fit`."""
-        return self._fitted().prior
+        return self.parts_.prior
+
+    @property
+    def ladder_(self) -> tuple[float, ...]:
+        """The λ ladder, ascending, λ = 0 first; NotFittedError before `fit`."""
+        return self.parts_.ladder
 
     @property
     def num_symbols(self) -> int:
@@ -201,47 +195,113 @@ class Codec:
 
     @property
     def parameter_bits(self) -> int:
-        """Bits of the codebooks, the prior's table and the scaling."""
-        scaling_bits = 32 * (len(self.scaling_.mean) + 2)
-        return self.quantizer_.parameter_bits + self.prior_.parameter_bits + scaling_bits
+        """Bits of the codebooks, the prior, the scaling and the rotation."""
+        return self.parts_.parameter_bits
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """Modes this codec can encode in, default first; under a prior per λ there is no path."""
+        return ("direct",) if isinstance(self.prior_, ConditionedPrior) else ("path", "direct")
+
+    def prior_at(self, lam: float) -> Prior:
+        """Return the prior that symbols chosen at one λ ≥ 0 are coded with."""
+        prior = self.prior_
+        return prior.at(lam) if isinstance(prior, ConditionedPrior) else prior
 
     @property
     def constant_symbols(self) -> np.ndarray:
         """The symbols ``[S]`` of every vector as λ grows without bound."""
-        return self.prior_.bits_table().argmin(axis=1)
+        prior = self.prior_at(self.ladder_[-1])
+        context, symbols = prior.start(1), np.full((2, self.num_symbols), self.quantizer_.skip)
+        for position in range(self.num_symbols):
+            symbols[0, position] = context.bits()[0].argmin()
+            context = context.extend(np.zeros(1, np.int64), symbols[0, position : position + 1])
+        return symbols[prior.code_length_bits(symbols).argmin()]
 
-    def encode(self, vectors: np.ndarray, lam: float) -> Encoded:
-        """Choose the symbols of feature vectors ``[N, D]`` at one λ ≥ 0 (mode ``direct``).
+    def encode(self, vectors: np.ndarray, lam: float, *, mode: Mode | None = None) -> Encoded:
+        """Choose the symbols of feature vectors ``[N, D]`` at one λ ≥ 0.
+
+        See `encode_ladder`; one λ gives what the whole ladder gives.
+        """
+        return self.encode_ladder(vectors, [lam], mode=mode)[0]
+
+    def encode_ladder(
+        self, vectors: np.ndarray, lams: Sequence[float], *, mode: Mode | None = None
+    ) -> list[Encoded]:
+        """Choose the symbols of feature vectors at each of several λ.
+
+        Parameters
+        ----------
+        vectors : np.ndarray [shape=(N, D)]
+            Finite feature vectors.
+        lams : Sequence[float]
+            Finite λ ≥ 0, squared distance in z per bit, in any order.
+        mode : {"path", "direct"}, optional
+            ``path`` (the default where there is a path): each vector's points over the codec's own
+            ladder, pruned to their lower convex hull, so that bits never rise with λ.
+            ``direct``: each λ on its own.
+
+        Returns
+        -------
+        list[Encoded]
+            One per λ, in the order given.
 
         Raises
         ------
         InputError
-            Wrong shape, non-finite values, or λ negative or not finite.
+            Wrong shape, non-finite values, a λ out of range, or a mode that the codec has not.
         NotFittedError
             The codec was not fitted.
         """
-        return self.encode_ladder(vectors, [lam])[0]
-
-    def encode_ladder(self, vectors: np.ndarray, lams: Sequence[float]) -> list[Encoded]:
-        """Choose the symbols of feature vectors at each of several λ; errors as `encode`."""
-        z = self.scaling_.forward(vectors)
+        chosen = self._mode(mode)
         for lam in lams:
             if not (np.isfinite(lam) and lam >= 0):
                 raise InputError(f"lam must be finite and >= 0, given {lam}")
         rounded = [round(float(lam), LAM_DECIMALS) for lam in lams]
-        results = encode_ladder(self.quantizer_, z, self.prior_, rounded)
+        if chosen == "path":
+            paths = self.paths(vectors)
+            results = [paths.at(lam) for lam in rounded]
+        else:
+            y, lost = self.parts_.forward(vectors)
+            found = encode_direct(self.quantizer_, y, self.prior_, rounded, beam=self.settings.beam)
+            results = [replace(part, distortion=part.distortion + lost) for part in found]
         return [
-            Encoded(lam, result.symbols, result.distortion, result.code_length_bits)
+            Encoded(lam, result.symbols, result.distortion, result.code_length_bits, chosen)
             for lam, result in zip(rounded, results, strict=True)
         ]
 
+    def _mode(self, mode: Mode | None) -> Mode:
+        if mode is None:
+            return self.modes[0]
+        if mode not in self.modes:
+            known = "one of " + ", ".join(get_args(Mode))
+            hint = known if mode not in get_args(Mode) else "direct, because its prior depends on λ"
+            raise InputError(f"mode is {mode!r}; for this codec give {hint}")
+        return mode
+
+    def paths(self, vectors: np.ndarray) -> Paths:
+        """Return each vector's hull of (bits, distortion) over the codec's ladder.
+
+        Memory grows with the number of vectors times the points on a path (about seven) times S;
+        give long recordings in blocks. Errors as `encode_ladder`.
+        """
+        self._mode("path")
+        y, lost = self.parts_.forward(vectors)
+        paths = encode_paths(
+            self.quantizer_, y, self.prior_at(0.0), self.ladder_, beam=self.settings.beam
+        )
+        return replace(paths, distortion=paths.distortion + np.repeat(lost, np.diff(paths.offsets)))
+
     def decode(self, symbols: np.ndarray, *, num_stages: int | None = None) -> np.ndarray:
         """Return feature vectors ``[N, D]``, float32, of symbols ``[N, S]``."""
-        return self.scaling_.inverse(self.quantizer_.decode(symbols, num_stages=num_stages))
+        return self.parts_.inverse(self.quantizer_.decode(symbols, num_stages=num_stages))
 
-    def bits(self, symbols: np.ndarray) -> np.ndarray:
-        """Return the code length of each row of `symbols` ``[N, S]`` in bits, float64 ``[N]``."""
-        return self.prior_.code_length_bits(symbols)
+    def bits(self, symbols: np.ndarray, *, lam: float = 0.0) -> np.ndarray:
+        """Return the code length of each row of `symbols` ``[N, S]`` in bits, float64 ``[N]``.
+
+        `lam` matters under a prior per λ only.
+        """
+        return self.prior_at(lam).code_length_bits(symbols)
 
     def symbol_statistics(self, symbols: np.ndarray) -> SymbolStatistics:
         """Describe what the symbols ``[N, S]`` of a data set vary in."""
@@ -249,31 +309,22 @@ class Codec:
 
     def fingerprint(self) -> str:
         """Hash of everything that decides how the codec codes: 64 hexadecimal characters."""
-        tensors = {name: sha256_bytes(array.tobytes()) for name, array in self._tensors().items()}
-        scale = repr(self.scaling_.scale)
-        return fingerprint({"format": FORMAT_VERSION, "tensors": tensors, "scale": scale})
+        return self.parts_.fingerprint()
 
     def save(self, folder: str | Path) -> None:
         """Write ``weights.safetensors`` and, last, ``card.json`` into `folder`."""
-        tensors = save_tensors(Path(folder) / _WEIGHTS, self._tensors())
+        tensors = save_tensors(Path(folder) / _WEIGHTS, self.parts_.tensors())
         card = {
             **self.card_,
             "kind": "codec",
             "format": FORMAT_VERSION,
             "scale": self.scaling_.scale,
+            "prior": self.prior_.kind,
             "fingerprint": self.fingerprint(),
             "tensors": tensors,
             "provenance": provenance(),
         }
         write_json(Path(folder) / _CARD, card)
-
-    def _tensors(self) -> dict[str, np.ndarray]:
-        return {
-            "mean": self.scaling_.mean,
-            "codebooks": self.quantizer_.codebooks,
-            "frequencies": self.prior_.frequencies,
-            "ladder": np.asarray(self.ladder_, np.float64),
-        }
 
     @classmethod
     def load(cls, folder: str | Path) -> "Codec":
@@ -296,24 +347,17 @@ class Codec:
                 "version reads; train the codec again"
             )
         try:
-            return cls._from_parts(card, load_tensors(place / _WEIGHTS, card["tensors"]))
-        except (KeyError, TypeError, InputError) as error:
+            return cls._from_tensors(card, load_tensors(place / _WEIGHTS, card["tensors"]))
+        except (KeyError, TypeError, ValueError, InputError) as error:
             raise IntegrityError(f"{place} is not a whole codec: {error}") from error
 
     @classmethod
-    def _from_parts(cls, card: dict[str, Any], tensors: dict[str, np.ndarray]) -> "Codec":
+    def _from_tensors(cls, card: dict[str, Any], tensors: dict[str, np.ndarray]) -> "Codec":
         codec = cls(CodecSettings.parse(card["settings"], where="card.json: settings"))
-        codec._learned = _Learned(
-            Scaling(tensors["mean"], float(card["scale"])),
-            Quantizer(tensors["codebooks"]),
-            FactorizedPrior(tensors["frequencies"]),
+        codec._parts = CodecParts.from_tensors(
+            tensors, scale=float(card["scale"]), prior_kind=str(card["prior"])
         )
-        codec.ladder_ = tuple(tensors["ladder"].tolist())
         codec.card_ = card
-        expected = (codec.num_symbols, codec.alphabet_size)
-        found = codec.prior_.frequencies.shape
-        if found != expected or codec.quantizer_.num_dims != len(codec.scaling_.mean):
-            raise IntegrityError(f"prior {found} does not fit codebooks {expected}, or the mean")
         if codec.fingerprint() != card["fingerprint"]:
             raise IntegrityError("the card's fingerprint is not that of the weights")
         return codec

@@ -12,7 +12,7 @@ from quantlab.entropy import FactorizedPrior, check_symbols
 from quantlab.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Quantizer:
     """Codebooks that sum, stage by stage, to a reconstruction of each group of dimensions.
 

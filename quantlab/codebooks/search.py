@@ -1,69 +1,77 @@
-"""Rate-aware code choice, in plain, exact form: the reference that faster kernels must equal.
+"""Rate-aware code choice at many λ: one function, three implementations, one rule for ties.
 
-`search` chooses for many λ at once, `search_exhaustive` finds the true minimum for tiny codebooks.
-
-Minimises J = ‖z − ẑ‖² + λ·Σ −log2 p(symbol) over codes and SKIP, in double precision. Letters as in
-`quantizer`; ``A = K + 1``. Ties go to the lowest index.
+`search` keeps the cheapest prefixes position by position, `search_exhaustive` finds the true
+minimum for tiny codebooks. Both minimise J = ‖z − ẑ‖² + λ·Σ −log2 p(symbol | symbols before) over
+codes and SKIP. Letters as in `quantizer`; ``A = K + 1``, ``L`` values of λ.
 """
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from quantlab.codebooks.quantizer import Quantizer
-from quantlab.entropy import Prior
-from quantlab.errors import InputError
+from quantlab.codebooks.results import SearchResult, price
+from quantlab.codebooks.search_cpu import cross_bytes, search_cpu
+from quantlab.codebooks.search_reference import search_reference
+from quantlab.codebooks.trellis import search_trellis
+from quantlab.compat import choose_device
+from quantlab.entropy import FactorizedPrior, Prior, TrellisPrior
+from quantlab.errors import ConfigError, InputError
 
-_BLOCK = 4096  # vectors priced at a time
-_LADDER_BLOCK = 1024
+__all__ = ["MAX_BEAM", "Kernel", "SearchResult", "price", "search", "search_exhaustive"]
+
+MAX_BEAM = 32
+Kernel = Literal["auto", "reference", "cpu", "gpu"]
+_KERNELS = ("auto", "reference", "cpu", "gpu")
 _EXHAUSTIVE_LIMIT = 1 << 20
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """The chosen symbols and what they cost.
-
-    Attributes
-    ----------
-    symbols : np.ndarray [shape=(N, S), dtype=uint16]
-        Indices 0 … K, K being SKIP.
-    distortion : np.ndarray [shape=(N,), dtype=float64]
-        ‖z − ẑ‖², a sum over the D dimensions.
-    code_length_bits : np.ndarray [shape=(N,), dtype=float64]
-        Σ −log2 p over the S symbols.
-    """
-
-    symbols: np.ndarray
-    distortion: np.ndarray
-    code_length_bits: np.ndarray
-
-    def cost(self, lam: float) -> np.ndarray:
-        """Return J = distortion + λ·bits of each vector, float64 ``[N]``."""
-        return self.distortion + lam * self.code_length_bits
+_TABLE_LIMIT = 1 << 30
 
 
 def search(
-    quantizer: Quantizer, z: np.ndarray, prior: Prior, lams: Sequence[float]
+    quantizer: Quantizer,
+    z: np.ndarray,
+    prior: Prior,
+    lams: Sequence[float] | np.ndarray,
+    *,
+    beam: int = 1,
+    kernel: Kernel = "auto",
 ) -> list[SearchResult]:
-    """Choose symbols stage by stage, each minimising the cost of its own residual, at several λ.
+    """Choose symbols position by position, minimising the cost of what has been chosen so far.
 
-    At λ = 0 this is the nearest neighbour stage by stage, SKIP among the candidates.
-    ‖r − c‖² of every later residual follows from ⟨z, c⟩ and from products between codes, none of
-    which depends on λ. Memory is bounded by about 1024·S·(K + 1)·8 bytes plus the products between
-    codes, G·(Q·(K + 1))²·8 bytes.
+    With beam 1 each position minimises the cost of its own residual; at λ = 0 that is the nearest
+    neighbour stage by stage, SKIP among the candidates. With beam B the B cheapest prefixes are
+    kept, over all positions; under a factorized prior over the stages of each group, because the
+    costs of groups add up. A symbol that the prior makes impossible is not chosen at any λ.
+
+    Ties go to the prefix of lower rank, then to the symbol of lowest index; a kernel may differ
+    from the reference only between choices that cost the same within 1e-5·J.
+
+    Under a trellis prior the choice is exact whatever the beam: a Viterbi search, see
+    `search_trellis`.
+
+    Memory beside the result, which holds L·N·(2·S + 16) bytes: 2·G·Q²·A² bytes of products between
+    codes in single precision (twice that for a context prior or a beam; beyond 1 GiB the reference
+    is used, which holds none), and for each thread a block of 256 vectors with 4·S·A bytes each, or
+    of 4096 prefixes with what the prior keeps of each. `z` may be a memory map; it is read once.
 
     Parameters
     ----------
     quantizer : Quantizer
         The codebooks.
     z : np.ndarray [shape=(N, D)]
-        Scaled vectors.
+        Scaled vectors of any real dtype and layout.
     prior : Prior
         What symbols cost, in bits.
-    lams : Sequence[float]
-        Squared distance per bit, finite and ≥ 0, in any order.
+    lams : Sequence[float] or np.ndarray [shape=(L,)]
+        Squared distance per bit, finite and ≥ 0, in any order. Many cost little more than one with
+        beam 1; with a beam each costs the same.
+    beam : int
+        Prefixes kept, 1 … 32.
+    kernel : {"auto", "reference", "cpu", "gpu"}
+        ``reference`` is the plain definition, ``cpu`` (also ``auto``) compiled, ``gpu`` PyTorch on
+        CUDA, for factorized priors.
 
     Returns
     -------
@@ -73,131 +81,92 @@ def search(
     Raises
     ------
     InputError
-        Shapes do not fit, values are not finite, or a λ is out of range.
+        Shapes do not fit, values are not finite, or a λ or the beam is out of range.
+    ConfigError
+        The kernel is unknown, or ``gpu`` without CUDA or with a prior that looks at symbols.
 
     References
     ----------
     Chou, Lookabaugh and Gray, "Entropy-constrained vector quantization", IEEE Trans. ASSP 37
     (1989), equation 5, applied to each residual stage.
     """
-    bits_table = _table(prior)
-    for lam in lams:
-        _check(quantizer, z, bits_table, lam)
-    books = quantizer.with_skip().astype(np.float64)
-    cross = _cross_products(books)
-    norms = np.einsum("gqkd,gqkd->gqk", books, books)
-    shape = (len(lams), len(z))
-    symbols = np.empty((*shape, quantizer.num_symbols), np.uint16)
-    distortion, bits = np.empty(shape), np.empty(shape)
-    for start in range(0, len(z), _LADDER_BLOCK):
-        part = slice(start, start + _LADDER_BLOCK)
-        block = quantizer.grouped(z[part]).astype(np.float64)
-        # ‖z − c‖² − ‖z‖² of every code of every stage, [G, Q, n, K + 1].
-        products = books @ block.transpose(1, 2, 0)[:, None]
-        first = np.ascontiguousarray((norms[..., None] - 2.0 * products).swapaxes(2, 3))
-        power = np.einsum("ngd,ngd->n", block, block)
-        for row, lam in enumerate(lams):
-            chosen, gained, spent = _choose(first, cross, bits_table, lam)
-            symbols[row, part] = chosen
-            distortion[row, part] = np.maximum(power + gained, 0.0)
-            bits[row, part] = spent
-    return [SearchResult(*parts) for parts in zip(symbols, distortion, bits, strict=True)]
+    lams = [float(lam) for lam in lams]
+    _check(quantizer, z, prior, lams)
+    if not 1 <= beam <= MAX_BEAM:
+        raise InputError(f"beam is {beam}; give 1 … {MAX_BEAM}")
+    if kernel not in _KERNELS:
+        raise ConfigError(f"kernel {kernel!r} is unknown; use one of {', '.join(_KERNELS)}")
+    if isinstance(prior, TrellisPrior):
+        return search_trellis(quantizer, z, prior, lams)
+    if kernel == "gpu":
+        return _on_gpu(quantizer, z, prior, lams, beam)
+    if kernel == "reference" or cross_bytes(quantizer) > _TABLE_LIMIT:
+        if not all(np.isfinite(row).all() for row in z):
+            raise InputError("vectors hold NaN or infinite values; check the embedding set")
+        return search_reference(quantizer, z, prior, lams, beam=beam)
+    if beam == 1 and isinstance(prior, FactorizedPrior):
+        return search_cpu(quantizer, z, prior, lams)
+    from quantlab.codebooks.search_context import search_context
+
+    return search_context(quantizer, z, prior, lams, beam=beam)
 
 
-def price(quantizer: Quantizer, z: np.ndarray, symbols: np.ndarray, prior: Prior) -> SearchResult:
-    """Return what given symbols ``[N, S]`` cost for vectors `z` ``[N, D]``; see `search`."""
-    distortion = np.empty(len(z))
-    for start in range(0, len(z), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        error = z[part].astype(np.float64) - quantizer.decode(symbols[part])
-        distortion[part] = np.einsum("nd,nd->n", error, error)
-    bits = prior.code_length_bits(symbols)
-    return SearchResult(symbols.astype(np.uint16), distortion, bits)
-
-
-def _table(prior: Prior) -> np.ndarray:
-    """Code lengths ``[S, A]`` of a prior that does not look at what came before."""
-    context, table = prior.start(1), []
-    for _ in range(prior.num_positions):
-        table.append(context.bits()[0])
-        context = context.extend(np.zeros(1, np.int64), np.zeros(1, np.int64))
-    return np.stack(table)
-
-
-def _check(quantizer: Quantizer, z: np.ndarray, bits_table: np.ndarray, lam: float) -> None:
-    quantizer.grouped(z)
-    expected = (quantizer.num_symbols, quantizer.alphabet_size)
-    if bits_table.shape != expected:
-        raise InputError(
-            f"the prior gives bits for {bits_table.shape}, the quantizer has {expected}"
+def _on_gpu(
+    quantizer: Quantizer, z: np.ndarray, prior: Prior, lams: Sequence[float] | np.ndarray, beam: int
+) -> list[SearchResult]:
+    if not isinstance(prior, FactorizedPrior):
+        raise ConfigError(
+            f"kernel gpu takes a factorized prior, given {prior.kind}; use auto or cpu"
         )
-    if not np.isfinite(bits_table).all() or (bits_table < 0).any():
-        raise InputError("code lengths must be finite and not negative; fit the prior again")
-    if not np.isfinite(z).all():
-        raise InputError("vectors hold NaN or infinite values; check the embedding set")
-    if not (np.isfinite(lam) and lam >= 0):
-        raise InputError(f"lam must be finite and >= 0, given {lam}")
+    from quantlab.codebooks.search_gpu import search_gpu
+
+    return search_gpu(quantizer, z, prior, lams, beam=beam, device=choose_device("cuda"))
 
 
-def _cross_products(books: np.ndarray) -> list[list[list[np.ndarray]]]:
-    """Return 2⟨c, c′⟩ of each stage's codes with those of the stages before it."""
-    return [
-        [
-            [2.0 * group[earlier] @ group[stage].T for earlier in range(stage)]
-            for stage in range(len(group))
-        ]
-        for group in books
-    ]
-
-
-def _choose(
-    first: np.ndarray,
-    cross: list[list[list[np.ndarray]]],
-    bits_table: np.ndarray,
-    lam: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Symbols ``[n, S]``, distortion beyond ‖z‖² and bits ``[n]`` from the λ-free products."""
-    num_groups, num_stages, num_rows, _ = first.shape
-    rows = np.arange(num_rows)
-    symbols = np.empty((num_rows, num_groups * num_stages), np.uint16)
-    gained, spent = np.zeros(num_rows), np.zeros(num_rows)
-    for group, stage in np.ndindex(num_groups, num_stages):
-        position = group * num_stages + stage
-        charge = lam * bits_table[position]
-        cost = first[group, stage] + charge
-        for earlier, products in enumerate(cross[group][stage]):
-            cost += products[symbols[:, position - stage + earlier]]
-        chosen = cost.argmin(axis=1)
-        symbols[:, position] = chosen
-        gained += cost[rows, chosen] - charge[chosen]
-        spent += bits_table[position, chosen]
-    return symbols, gained, spent
+def _check(
+    quantizer: Quantizer, z: np.ndarray, prior: Prior, lams: Sequence[float] | np.ndarray
+) -> None:
+    quantizer.grouped(z[:0])
+    expected = (quantizer.num_symbols, quantizer.alphabet_size)
+    found = (prior.num_positions, prior.alphabet_size)
+    if found != expected:
+        raise InputError(f"the prior gives bits for {found}, the quantizer has {expected}")
+    for lam in lams:
+        if not (np.isfinite(lam) and lam >= 0):
+            raise InputError(f"lam must be finite and >= 0, given {lam}")
 
 
 def search_exhaustive(
     quantizer: Quantizer, z: np.ndarray, prior: Prior, lam: float
 ) -> SearchResult:
-    """Try every symbol sequence of every group: the true minimum of J, for tiny codebooks.
+    """Try every symbol sequence: the true minimum of J, for tiny codebooks.
 
-    Parameters and errors as `search`; InputError also when a group has more than 2**20 sequences.
+    Under a factorized prior the groups are tried one by one. Parameters and errors as `search`;
+    InputError also when there are more than 2**20 sequences.
     """
-    bits_table = _table(prior)
-    _check(quantizer, z, bits_table, lam)
+    _check(quantizer, z, prior, [lam])
+    if not np.isfinite(z).all():
+        raise InputError("vectors hold NaN or infinite values; check the embedding set")
     num_stages, alphabet = quantizer.num_stages, quantizer.alphabet_size
-    if alphabet**num_stages > _EXHAUSTIVE_LIMIT:
+    if isinstance(prior, FactorizedPrior) and quantizer.num_groups > 1:
+        table = prior.frequencies.reshape(quantizer.num_groups, num_stages, alphabet)
+        groups = quantizer.grouped(z)
+        parts = [
+            search_exhaustive(Quantizer(books[None]), groups[:, group], FactorizedPrior(rows), lam)
+            for group, (books, rows) in enumerate(zip(quantizer.codebooks, table, strict=True))
+        ]
+        return price(quantizer, z, np.concatenate([part.symbols for part in parts], axis=1), prior)
+    if alphabet**quantizer.num_symbols > _EXHAUSTIVE_LIMIT:
         raise InputError(
-            f"{alphabet}**{num_stages} sequences are too many to try; use search instead"
+            f"{alphabet}**{quantizer.num_symbols} sequences are too many to try; use search instead"
         )
-    sequences = np.array(list(itertools.product(range(alphabet), repeat=num_stages)))
-    books = quantizer.with_skip().astype(np.float64)
-    groups = quantizer.grouped(z).astype(np.float64)
-    symbols = np.empty((len(z), quantizer.num_groups, num_stages), np.uint16)
-    for group in range(quantizer.num_groups):
-        table = bits_table.reshape(quantizer.num_groups, num_stages, alphabet)[group]
-        points = sum(books[group, stage, sequences[:, stage]] for stage in range(num_stages))
-        bits = table[np.arange(num_stages), sequences].sum(axis=1)
-        for row in range(len(z)):
-            error = groups[row, group] - points
-            cost = np.einsum("md,md->m", error, error) + lam * bits
-            symbols[row, group] = sequences[cost.argmin()]
-    return price(quantizer, z, symbols.reshape(len(z), -1), prior)
+    sequences = np.array(list(itertools.product(range(alphabet), repeat=quantizer.num_symbols)))
+    points = quantizer.decode(sequences).astype(np.float64)
+    bits = prior.code_length_bits(sequences)
+    charge = np.full(len(bits), np.inf)
+    np.multiply(lam, bits, out=charge, where=np.isfinite(bits))
+    symbols = np.empty((len(z), quantizer.num_symbols), np.uint16)
+    for row, vector in enumerate(np.asarray(z, np.float64)):
+        error = vector - points
+        symbols[row] = sequences[(np.einsum("md,md->m", error, error) + charge).argmin()]
+    return price(quantizer, z, symbols, prior)

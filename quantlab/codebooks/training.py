@@ -1,6 +1,6 @@
-"""Fitting codebooks to vectors: stage-wise k-means, or EMA through vector-quantize-pytorch.
+"""Fitting codebooks to vectors: k-means, our own mini-batches, or vector-quantize-pytorch's EMA.
 
-Letters as in `quantizer`. Both trainers see training vectors only and draw all randomness from the
+Letters as in `quantizer`. All trainers see training vectors only and draw all randomness from the
 generator they are given.
 """
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from quantlab.codebooks.minibatch import fit_minibatch
 from quantlab.codebooks.quantizer import Quantizer
 from quantlab.codebooks.settings import QuantizerSettings
 from quantlab.compat import choose_device
@@ -44,7 +45,8 @@ def fit_quantizer(
     Parameters
     ----------
     z : np.ndarray [shape=(N, D)]
-        Finite vectors, N ≥ 8; D divisible by the number of groups.
+        Finite vectors, N ≥ 8; D divisible by the number of groups. The trainer ``minibatch``
+        reads a memory map in blocks, the others copy the vectors.
     settings : QuantizerSettings
         Shape of the quantizer and how to train it. K is capped, see `capped_codes`.
     rng : np.random.Generator
@@ -60,15 +62,13 @@ def fit_quantizer(
     InputError
         Too few vectors, non-finite values, or D not divisible by the number of groups.
     """
+    check_shape(z, settings)
+    num_codes = capped_codes(settings.codes, len(z))
+    if settings.trainer == "minibatch":
+        return Quantizer(fit_minibatch(z, settings, num_codes, rng=rng))
     vectors = np.ascontiguousarray(z, dtype=np.float32)
-    if vectors.ndim != 2 or vectors.shape[1] % settings.groups:
-        raise InputError(
-            f"vectors of shape {vectors.shape} cannot be split into {settings.groups} equal "
-            "groups; choose a number of groups that divides the number of dimensions"
-        )
     if not np.isfinite(vectors).all():
         raise InputError("training vectors hold NaN or infinite values; check the embedding set")
-    num_codes = capped_codes(settings.codes, len(vectors))
     train = _fit_kmeans if settings.trainer == "kmeans" else _fit_ema
     width = vectors.shape[1] // settings.groups
     books = [
@@ -76,6 +76,15 @@ def fit_quantizer(
         for group in range(settings.groups)
     ]
     return Quantizer(np.stack(books))
+
+
+def check_shape(z: np.ndarray, settings: QuantizerSettings) -> None:
+    """Check that vectors split into groups; InputError where not."""
+    if z.ndim != 2 or not z.shape[1] or z.shape[1] % settings.groups:
+        raise InputError(
+            f"vectors of shape {z.shape} cannot be split into {settings.groups} equal "
+            "groups; choose a number of groups that divides the number of dimensions"
+        )
 
 
 def _fit_kmeans(

@@ -8,6 +8,7 @@ needed to draw.
 from quantlab.figures.biased import biased_classes, biased_matrix, biased_panel
 from quantlab.figures.compare import reduction_curves
 from quantlab.figures.context import FigureContext
+from quantlab.figures.control import control_curves
 from quantlab.figures.curves import rate_curves, similarity_curves, similarity_heatmap
 from quantlab.figures.drift import EACH_OTHER, attraction_curves
 from quantlab.figures.empty import empty_figure
@@ -20,6 +21,7 @@ from quantlab.figures.export import (
     figure_image,
 )
 from quantlab.figures.findings import Findings, findings
+from quantlab.figures.limits import LIMITED, limit_curves
 from quantlab.figures.palette import EMOTION_STYLES, EmotionStyle, emotion_style, template
 from quantlab.figures.recognition import accuracy_curves, confusion_heatmap
 from quantlab.figures.report import write_report
@@ -36,6 +38,7 @@ from quantlab.figures.words import (
 __all__ = [
     "EACH_OTHER",
     "EMOTION_STYLES",
+    "LIMITED",
     "PLOT_CONFIG",
     "EmotionStyle",
     "FigureContext",
@@ -48,6 +51,7 @@ __all__ = [
     "biased_matrix",
     "biased_panel",
     "confusion_heatmap",
+    "control_curves",
     "emotion_order",
     "emotion_style",
     "empty_figure",
@@ -57,6 +61,7 @@ __all__ = [
     "figure_html",
     "figure_image",
     "findings",
+    "limit_curves",
     "list_runs",
     "metric_words",
     "number",

@@ -299,7 +299,7 @@ def biased_matrix(
         panel_height=40 * len(recipes) + 20,
     )
     decimals = 1 if in_degrees else 2
-    verdicts = list(rows["verdict"]) if quantity == "difference" else [""] * len(rows)
+    verdicts = list(rows["verdict_before_holm"]) if quantity == "difference" else [""] * len(rows)
     add_cells(
         canvas,
         rows,

@@ -181,7 +181,7 @@ class Canvas:
         """
         if frame.empty:
             return
-        self._band(frame, stroke=stroke, x=x, cell=cell)
+        self.band(frame, stroke=stroke, x=x, cell=cell)
         self._add(
             {
                 "type": "scatter",
@@ -194,7 +194,7 @@ class Canvas:
                 "opacity": stroke.opacity,
                 "line": {"color": stroke.color, "dash": stroke.dash, "width": stroke.width},
                 "marker": _markers(stroke, hollow),
-                "hovertext": _hover_texts(frame, stroke, decimals, unit, hover),
+                "hovertext": _hover_texts(frame, stroke, decimals, unit, hover, over_lam=over_lam),
                 "hovertemplate": "%{hovertext}<extra></extra>",
                 "customdata": frame[list(CUSTOM)].to_numpy(np.float64),
                 "meta": {
@@ -207,9 +207,10 @@ class Canvas:
             cell,
         )
 
-    def _band(
-        self, frame: pd.DataFrame, *, stroke: Stroke, x: np.ndarray, cell: tuple[int, int]
+    def band(
+        self, frame: pd.DataFrame, *, stroke: Stroke, x: np.ndarray, cell: tuple[int, int] = (1, 1)
     ) -> None:
+        """Shade what lies between the columns low and high; nothing where they are not known."""
         low, high = numbers(frame, "low"), numbers(frame, "high")
         known = np.isfinite(low) & np.isfinite(high)
         if not stroke.band or known.sum() < 2:
@@ -361,14 +362,21 @@ def _markers(stroke: Stroke, hollow: np.ndarray | None) -> dict[str, Any]:
 
 
 def _hover_texts(
-    frame: pd.DataFrame, stroke: Stroke, decimals: int, unit: str, more: Sequence[str] | None
+    frame: pd.DataFrame,
+    stroke: Stroke,
+    decimals: int,
+    unit: str,
+    more: Sequence[str] | None,
+    *,
+    over_lam: bool,
 ) -> list[str]:
     suffix = f" {unit}" if unit else ""
     rows = frame[[*CUSTOM, "value"]].to_numpy(np.float64)
     texts = []
     for place, (lam, low, high, items, speakers, value) in enumerate(rows):
         number = interval_text(value, low, high, decimals=decimals) + suffix
-        lines = [f"<b>{stroke.name}</b>", lam_text(lam), number]
+        of_lam = over_lam or np.isfinite(lam)
+        lines = [f"<b>{stroke.name}</b>", *([lam_text(lam)] if of_lam else []), number]
         if items and np.isfinite(items):
             size = f"{counted(int(items), 'item')}, {counted(int(speakers), 'speaker')}"
             lines.append(size)

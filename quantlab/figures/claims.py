@@ -82,17 +82,28 @@ def drift_claims(attraction: pd.DataFrame, *, lam: float, protocol: str = "speak
         recipe = biased_recipe(name)
         own = pick(rows, recipe=recipe, target=name, method=f"{DIFFERENCE}shrink_class")
         found += [(recipe, row) for row in records(own)]
-    intervals = [_interval(row) for _, row in found]
+    intervals = [interval_of(row) for _, row in found]
+    return [
+        Claim(recipe, str(row["target"]), interval, p, verdict)
+        for (recipe, row), interval, (p, verdict) in zip(
+            found, intervals, judged(intervals), strict=True
+        )
+    ]
+
+
+def judged(intervals: Sequence[Interval]) -> list[tuple[float, str]]:
+    """Return p-values adjusted for all the differences together (Holm), and their verdicts."""
     testable = [place for place, interval in enumerate(intervals) if _testable(interval)]
     adjusted = np.full(len(intervals), np.nan)
     adjusted[testable] = holm([p_value(intervals[place]) for place in testable])
     return [
-        Claim(recipe, str(row["target"]), interval, float(p), _verdict(interval, float(p)))
-        for (recipe, row), interval, p in zip(found, intervals, adjusted, strict=True)
+        (float(p), _verdict(interval, float(p)))
+        for interval, p in zip(intervals, adjusted, strict=True)
     ]
 
 
-def _interval(row: Mapping[str, Any]) -> Interval:
+def interval_of(row: Mapping[str, Any]) -> Interval:
+    """Return the interval of a row of a tidy table."""
     low, value, high = (float(row[name]) for name in ("low", "value", "high"))
     return Interval(value, low, high, int(row["num_speakers"]))
 
@@ -144,7 +155,7 @@ def claim_rows(claims: Sequence[Claim]) -> list[list[str]]:
             recipe_words(claim.codebook),
             plain(claim.toward),
             _degrees(claim.interval),
-            "–" if np.isnan(claim.p_adjusted) else _p_text(claim.p_adjusted),
+            p_text(claim.p_adjusted),
             claim.verdict,
         ]
         for claim in claims
@@ -155,5 +166,8 @@ def _degrees(interval: Interval) -> str:
     return interval_text(interval.value, interval.low, interval.high, decimals=1)
 
 
-def _p_text(p: float) -> str:
+def p_text(p: float) -> str:
+    """Write a p-value, a dash where there is none; HTML."""
+    if np.isnan(p):
+        return "–"
     return "&lt; 0.001" if p < 0.001 else fixed(p, decimals=3)

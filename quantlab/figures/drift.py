@@ -167,9 +167,9 @@ def _add_drift(
             quantity=quantity,
             decimals=1,
             unit="degrees",
-            hollow=~np.isin(list(frame["verdict"]), _SURE) if row == 2 else None,
+            hollow=~np.isin(list(frame["verdict_before_holm"]), _SURE) if row == 2 else None,
             legend=False,
-            hover=[VERDICT_WORDS.get(word, "") for word in frame["verdict"]],
+            hover=[VERDICT_WORDS.get(word, "") for word in frame["verdict_before_holm"]],
         )
 
 

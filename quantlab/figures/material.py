@@ -21,7 +21,7 @@ class Material:
     ----------
     run : RunTables
         The run.
-    similarity, rate, accuracy, confusion, attraction, references : pd.DataFrame
+    similarity, rate, accuracy, confusion, attraction, references, limits, control : pd.DataFrame
         Its tables; empty where the run lacks one.
     lam : float
         The λ that sentences speak of: where the set's similarity has fallen to half.
@@ -38,6 +38,8 @@ class Material:
     confusion: pd.DataFrame
     attraction: pd.DataFrame
     references: pd.DataFrame
+    limits: pd.DataFrame
+    control: pd.DataFrame
     lam: float
     probe: str
     protocol: str

@@ -77,6 +77,7 @@ METHOD_DASHES: Mapping[str, str] = {
     "clean": "solid",
     "drop_least": "dash",
     "coarse_step": "dashdot",
+    "rate_controlled": "5px,2px",
     "shrink_mean": "dot",
     "shrink_class": "dot",
 }

@@ -152,6 +152,39 @@ def read_rate(rate: pd.DataFrame, *, protocol: str = "speaker") -> str:
     return text
 
 
+def read_limits(
+    similarity: pd.DataFrame, rate: pd.DataFrame, limits: pd.DataFrame, *, protocol: str = "speaker"
+) -> str:
+    """Say how many bits the codec writes where the limits need how many, at two λ."""
+    lost = _codec(similarity, metric="distortion", protocol=protocol, emotion=ALL)
+    paid = _codec(rate, metric="payload_bits", protocol=protocol, emotion=ALL)
+    known = (limits["protocol"] == protocol) & (limits["metric"] == "distortion")
+    known = where(limits, known & (limits["emotion"] == ALL))
+    if lost.empty or paid.empty or known.empty:
+        return NOTHING
+    sentences = []
+    for place in sorted({0, len(lost) // 2}):
+        lam, distortion = (float(numbers(lost, name)[place]) for name in ("lam", "value"))
+        bits = float(numbers(at_lam(paid, lam), "value")[0])
+        needed = {
+            name: fixed(_needed(where(known, known["limit"] == name), distortion), decimals=1)
+            for name in ("gaussian", "class_known", "class_told")
+        }
+        sentences.append(
+            f"At {lam_text(lam)} the codec writes <b>{fixed(bits, decimals=1)} bits</b> per "
+            f"vector. For the same distortion one Gaussian needs {needed['gaussian']}, and one "
+            f"Gaussian per emotion at least {needed['class_known']} and at most "
+            f"{needed['class_told']}."
+        )
+    return " ".join(sentences)
+
+
+def _needed(limit: pd.DataFrame, distortion: float) -> float:
+    ordered = limit.sort_values("value", kind="stable")
+    places, bits = numbers(ordered, "value"), numbers(ordered, "bits")
+    return float(np.interp(distortion, places, bits, left=np.nan))
+
+
 def read_accuracy(accuracy: pd.DataFrame, *, probe: str, lam: float, metric: str = "uar") -> str:
     """Say what the probe scores unquantized, at λ and after the plain blur, beside chance."""
     rows = pick(accuracy, probe=probe, metric=metric, recipe="balanced", emotion=ALL)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from quantlab import store
 from quantlab.errors import InputError
+from quantlab.figures.control import control_table
+from quantlab.figures.costs import bits_table, parameters_table
 from quantlab.figures.export import export_figure, image_maker
 from quantlab.figures.findings import Findings, findings_of
 from quantlab.figures.material import Material
@@ -86,6 +88,8 @@ def _write_images(figures: Mapping[str, ReportFigure], folder: Path, report: Pat
 
 def _body(material: Material, sections: tuple[Section, ...]) -> str:
     extras = {
+        "rate": bits_table(material) + parameters_table(material),
+        "control": control_table(material),
         "recognition": accuracy_table(material) + recall_table(material),
         "drift": claims_table(material, material.claims),
     }

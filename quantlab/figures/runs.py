@@ -16,7 +16,16 @@ from quantlab.errors import InputError, IntegrityError
 from quantlab.figures.context import FigureContext
 from quantlab.figures.words import counted, emotion_order, joined, protocol_words
 
-TableName = Literal["similarity", "rate", "accuracy", "confusion", "attraction", "references"]
+TableName = Literal[
+    "similarity",
+    "rate",
+    "accuracy",
+    "confusion",
+    "attraction",
+    "references",
+    "limits",
+    "control",
+]
 TABLES: tuple[TableName, ...] = get_args(TableName)
 RunState = Literal["ready", "partial", "damaged", "not analysed"]
 
@@ -36,10 +45,15 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "constant",
     ),
     "confusion": (*_KEYS, "probe", "emotion", "predicted", "count"),
-    "attraction": (*_KEYS, "emotion", "target", *_VALUES, "verdict"),
+    "attraction": (*_KEYS, "emotion", "target", *_VALUES, "verdict_before_holm"),
     "references": ("metric", "value", "note"),
+    "limits": ("protocol", "metric", "limit", "emotion", "bits", "value"),
+    "control": (*_KEYS, "metric", "emotion", *_VALUES),
 }
-_NUMBERS = {"lam", *_VALUES, "chance", "majority", "constant", "count"}
+OPTIONAL = ("references", "limits", "control")
+"""Tables that are empty where a run lacks them."""
+
+_NUMBERS = {"bits", "lam", *_VALUES, "chance", "majority", "constant", "count"}
 _SUMMARY = "summary.json"
 
 
@@ -137,8 +151,8 @@ class RunTables:
 
         Parameters
         ----------
-        name : {"similarity", "rate", "accuracy", "confusion", "attraction", "references"}
-            Which; "references" may be missing, and is empty then.
+        name : str
+            One of `TABLES`; those of `OPTIONAL` may be missing, and are empty then.
 
         Returns
         -------
@@ -155,7 +169,7 @@ class RunTables:
             raise InputError(f"table {name!r} is unknown; choose from {list(TABLES)}")
         file = self.path / "analysis" / f"{name}.parquet"
         if not file.is_file():
-            if name == "references":
+            if name in OPTIONAL:
                 return empty_table(name)
             raise InputError(f"{file} is missing; type `quantlab sweep {self.path}` to make it")
         try:
@@ -262,7 +276,7 @@ def _entry(path: Path) -> RunEntry:
     except IntegrityError as error:
         return RunEntry(path.name, path, "damaged", str(error))
     files = {name: path / "analysis" / f"{name}.parquet" for name in COLUMNS}
-    missing = [name for name, file in files.items() if name != "references" and not file.is_file()]
+    missing = [name for name, file in files.items() if name not in OPTIONAL and not file.is_file()]
     if missing:
         hint = f"{path} lacks {joined(missing)}; type `quantlab sweep {path}`"
         return RunEntry(path.name, path, "partial", hint)

@@ -10,14 +10,17 @@ from quantlab.figures.biased import biased_matrix, biased_panel
 from quantlab.figures.claims import read_drift
 from quantlab.figures.compare import reduction_curves
 from quantlab.figures.context import FigureContext
+from quantlab.figures.control import control_curves, read_control
 from quantlab.figures.curves import rate_curves, similarity_curves, similarity_heatmap
 from quantlab.figures.drift import EACH_OTHER, attraction_curves
+from quantlab.figures.limits import limit_curves
 from quantlab.figures.material import METRIC, Material
 from quantlab.figures.readings import (
     read_accuracy,
     read_biased,
     read_confusion,
     read_half_points,
+    read_limits,
     read_rate,
     read_recalls,
     read_reductions,
@@ -72,6 +75,7 @@ def report_sections(material: Material) -> tuple[Section, ...]:
         _similarity(material, context),
         _recognition(material, context),
         _rate(material, context),
+        *_control(material, context),
         _reductions(material, context),
         _drift(material, context),
         _biased(material, context),
@@ -181,8 +185,56 @@ def _rate(given: Material, context: FigureContext) -> Section:
                 shows=read_rate(given.rate, protocol=given.protocol),
                 min_width=900,
             ),
+            ReportFigure(
+                name="limits",
+                figure=limit_curves(
+                    given.similarity,
+                    given.rate,
+                    given.limits,
+                    context=context,
+                    protocol=given.protocol,
+                ),
+                how="Points are λ of the ladder at the bits that the coder really writes. Lower "
+                "distortion and higher similarity are better. Grey lines are limits of models of "
+                "the training clips. For any data of that covariance some code reaches the dashed "
+                "line; real data, being no Gaussian, allow better. If the clips came from one "
+                "Gaussian per emotion, the best possible code would lie in the grey band. Part of "
+                "the distance to the codec is the step from training clips to those tested.",
+                shows=read_limits(
+                    given.similarity, given.rate, given.limits, protocol=given.protocol
+                ),
+                min_width=980,
+            ),
         ),
     )
+
+
+def _control(given: Material, context: FigureContext) -> tuple[Section, ...]:
+    """Return the section on equal bits for every clip; nothing where it was not asked for."""
+    if given.control.empty:
+        return ()
+    figure = control_curves(
+        given.control, given.rate, context=context, probe=given.probe, protocol=given.protocol
+    )
+    section = Section(
+        name="control",
+        heading="One λ, or equal bits for every clip",
+        question="One λ gives hard clips more bits than easy ones. If every clip gets as many bits "
+        "as one λ spends on average, which emotions gain and which lose?",
+        figures=(
+            ReportFigure(
+                name="control",
+                figure=figure,
+                how="All panels stand over the mean bits that both spend. Left: how one λ divides "
+                "them between emotions, each less the mean. Middle and right: what changes when "
+                "every clip gets the same; above zero the emotion gains. Hollow points have an "
+                "interval that reaches zero.",
+                shows=read_control(given),
+                min_width=980,
+            ),
+        ),
+    )
+    return (section,)
 
 
 def _reductions(given: Material, context: FigureContext) -> Section:
@@ -227,7 +279,8 @@ def _drift(given: Material, context: FigureContext) -> Section:
                 figure=attraction_curves(given.attraction, **drawn),
                 how="Upper row: how many degrees closer to each emotion's centre embeddings come "
                 "(negative: further away), beside a plain blur of equal distortion. Lower row: the "
-                "difference of the two; filled points are those whose interval excludes zero.",
+                "difference of the two; filled points are those whose interval excludes zero, each "
+                "by itself and before any correction.",
                 shows=read_drift(given.claims),
                 min_width=_panels_width(given),
             ),
@@ -281,7 +334,8 @@ def _biased(given: Material, context: FigureContext) -> Section:
                 name="biased-difference",
                 figure=biased_matrix(*tables, lam=lam, quantity="difference", **drawn),
                 how="Degrees by which embeddings come closer to the codebook's emotion than a "
-                "plain blur toward it would bring them. ▲ and ▼ mark intervals that exclude zero.",
+                "plain blur toward it would bring them. ▲ and ▼ mark intervals that exclude zero, "
+                "each by itself and before any correction.",
                 shows="Cells without a mark are explained by the blur, or cannot be told.",
                 narrow=True,
             ),

@@ -34,6 +34,7 @@ _METHODS = {
     "codec": "rate-aware code choice",
     "drop_least": "dropping the least missed codes",
     "coarse_step": "coarser uniform steps",
+    "rate_controlled": "equal bits for every clip",
     "shrink_mean": "plain blur of equal distortion",
     "shrink_class": "plain blur toward that class, of equal distortion",
 }
@@ -44,12 +45,20 @@ _METRICS = {
     "cos_raw_means": "raw cosine between time means",
     "cos_centred_means": "centred cosine between time means",
     "bits_per_vector": "code length",
+    "payload_bits": "payload",
+    "file_bits": "whole file",
     "entropy_bits": "empirical entropy",
     "distinct_share": "different code sequences per vector",
     "bits_share": "bits relative to λ = 0",
     "uar": "unweighted average recall",
     "macro_f1": "macro-F1",
     "recall": "recall",
+}
+_LIMITS = {
+    "gaussian": "one Gaussian: no data of this covariance need more",
+    "class_known": "one Gaussian per emotion: no code of it needs fewer",
+    "class_told": "one Gaussian per emotion: enough, the emotion named first",
+    "scalar": "one Gaussian, uniform steps for each dimension (estimate)",
 }
 _PROTOCOLS = {
     "speaker": "new speakers",
@@ -75,6 +84,11 @@ def method_words(method: str) -> str:
 def metric_words(metric: str) -> str:
     """Say a metric in plain words, e.g. "centred cosine, mean over frames"."""
     return _METRICS.get(metric) or plain(metric)
+
+
+def limit_words(limit: str) -> str:
+    """Say what a limit bounds in plain words."""
+    return _LIMITS.get(limit) or plain(limit)
 
 
 def protocol_words(protocol: str) -> str:

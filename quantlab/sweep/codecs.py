@@ -21,7 +21,7 @@ from quantlab.sweep.workspace import (
     train_vectors,
 )
 
-_FORMAT = 1  # raise when the same settings and data train another codec
+_FORMAT = 2  # raise when the same settings and data train another codec
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,8 @@ def train(
         for outcome in outcomes
         if outcome.error
     )
-    notes = (*work.notes, *capped_note(balanced))
+    ineffective = study.codec.quantizer.ineffective()
+    notes = (*work.notes, *capped_note(balanced), *ineffective)
     return Trained(ladder, notes, len(tasks) + 1, num_first + len(todo) - len(failures), failures)
 
 
@@ -211,7 +212,7 @@ def train_codec(task: CodecTask) -> None:
     """Train one codec and save it; its randomness comes from its own identity."""
     work = shared_workspace(task.run, task.study)
     rng = np.random.default_rng(int(task.identity[:15], 16))
-    vectors = train_vectors(work, task.recipe, task.fold, rng=rng)
+    vectors, speakers = train_vectors(work, task.recipe, task.fold, rng=rng)
     about = {
         "task": task.identity,
         "recipe": task.recipe,
@@ -227,7 +228,12 @@ def train_codec(task: CodecTask) -> None:
     }
     codec = Codec(task.study.codec)
     codec.fit(
-        vectors, rng=rng, scaling=fit_scaling(work, task.fold), ladder=task.ladder, about=about
+        vectors,
+        rng=rng,
+        scaling=fit_scaling(work, task.fold),
+        ladder=task.ladder,
+        groups=speakers,
+        about=about,
     )
     codec.save(task.folder)
 

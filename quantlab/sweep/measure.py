@@ -14,7 +14,13 @@ from quantlab.sweep.workspace import FoldState, Workspace
 
 ROW_DECIMALS = 9
 
-_SET_COLUMNS = ("set_entropy_bits", "set_distinct_sequences", "set_num_vectors")
+_SET_COLUMNS = (
+    "set_entropy_bits",
+    "set_distinct_sequences",
+    "set_num_vectors",
+    "set_payload_bits",
+    "set_file_bits",
+)
 
 
 def row_schema(work: Workspace) -> dict[str, str]:

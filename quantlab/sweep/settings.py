@@ -102,6 +102,14 @@ class StudySettings(Settings):
     references: tuple[Literal["shrink_mean", "shrink_class"], ...] = ("shrink_mean", "shrink_class")
     """References matched in distortion."""
 
+    mode: Literal["path", "direct"] = "path"
+    """How the codec chooses symbols. ``path``: bits of a vector never rise with λ. ``direct``: each
+    λ on its own."""
+
+    rate_control: bool = False
+    """Whether the balanced codec is also evaluated with as many bits for every clip as fit a common
+    target, at the mean bits of each λ."""
+
     max_train_vectors: int = Field(default=200_000, ge=64)
     """Most training vectors of a codec; more are sampled down."""
 
@@ -125,6 +133,16 @@ class StudySettings(Settings):
             each = EACH_EMOTION in self.recipes and recipe.startswith("biased:")
             if recipe not in self.recipes and not each:
                 raise ValueError(f"text_recipes names {recipe!r}, which is not among the recipes")
+        return self
+
+    @model_validator(mode="after")
+    def _has_path(self) -> Self:
+        if self.codec.prior.per_lam and self.mode == "path":
+            raise ValueError(
+                "codec.prior.per_lam leaves no path from one λ to the next; set mode: direct"
+            )
+        if self.rate_control and self.mode != "path":
+            raise ValueError("rate_control takes points of the path; it needs mode: path")
         return self
 
     @field_validator("seeds", "probes")

@@ -11,6 +11,7 @@ from quantlab.codebooks import Codec
 from quantlab.config import fingerprint
 from quantlab.store import provenance, read_table, write_json, write_table
 from quantlab.sweep.codecs import capped_note, codec_task
+from quantlab.sweep.limits import limit_table
 from quantlab.sweep.measure import ROW_DECIMALS
 from quantlab.sweep.workspace import ALL_ITEMS, Workspace, fit_scaling
 
@@ -43,13 +44,14 @@ def write_analysis(
     """
     rows = read_table(work.folder.sweep)
     tables = summarise(rows, emotions=work.emotions)
-    for name in ("similarity", "rate", "accuracy", "confusion", "attraction"):
+    for name in ("similarity", "rate", "accuracy", "confusion", "attraction", "control"):
         _write(work, name, getattr(tables, name))
     _write(work, "references", _reference_lines(work))
-    write_json(
-        work.folder.analysis / "summary.json",
-        _describe(work, ladder, num_trials, failures, durations_s),
-    )
+    limits, caution = limit_table(work, tables.similarity)
+    _write(work, "limits", limits)
+    described = _describe(work, ladder, num_trials, failures, durations_s)
+    described["notes"] += [caution] if caution else []
+    write_json(work.folder.analysis / "summary.json", described)
 
 
 def _write(work: Workspace, name: str, table: pd.DataFrame) -> None:
@@ -105,9 +107,11 @@ def _describe(
         "protocols": _protocols(work),
         "ladder": list(ladder),
         "lam_raw_per_lam": codec.scaling_.scale**2,
-        "mode": "direct",
+        "mode": study.mode,
+        "rate_control": study.rate_control,
         "probes": list(study.probes),
         "num_items": len(work.items),
+        "num_vectors": int(np.diff(work.embeddings.offsets)[work.rows].sum()),
         "num_speakers": len(set(work.items["speaker"].astype(str))),
         "num_dims": work.embeddings.num_dims,
         "groups": study.codec.quantizer.groups,
@@ -116,10 +120,11 @@ def _describe(
         "codes_asked": shape["codes_asked"],
         "num_training_vectors": shape["num_training_vectors"],
         "parameter_bits": codec.parameter_bits,
+        "prior_parameter_bits": codec.prior_.parameter_bits,
         "symbols": codec.num_symbols,
         "trainer": study.codec.quantizer.trainer,
-        "prior": "factorized",
-        "prior_start": shape["prior_start"],
+        "prior": study.codec.prior.kind,
+        "prior_start": shape.get("prior_start", ""),
         "seeds": list(study.seeds),
         "embedder": dict(card["embedder"]),
         "level": work.embeddings.level,

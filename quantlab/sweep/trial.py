@@ -19,6 +19,7 @@ from quantlab.embedders import Frames
 from quantlab.errors import InputError, IntegrityError
 from quantlab.store import read_table, table_metadata, write_json, write_table
 from quantlab.sweep.codecs import CodecTask
+from quantlab.sweep.coded import CodedItems, coded_at_each_lam, coded_at_equal_bits
 from quantlab.sweep.folder import RunFolder
 from quantlab.sweep.measure import ROW_DECIMALS, measure, row_schema
 from quantlab.sweep.workspace import (
@@ -29,7 +30,7 @@ from quantlab.sweep.workspace import (
     train_vectors,
 )
 
-_FORMAT = 1  # raise when the same settings and data give other rows
+_FORMAT = 2  # raise when the same settings and data give other rows
 _REDUCED_RECIPE = "balanced"
 
 
@@ -87,6 +88,8 @@ def trial_task(task: CodecTask) -> TrialTask:
             "probes": study.probes,
             "reductions": study.reductions,
             "references": study.references,
+            "mode": study.mode,
+            "rate_control": study.rate_control and task.recipe == _REDUCED_RECIPE,
         }
     )
     return TrialTask(task, identity)
@@ -145,28 +148,35 @@ def _methods(
     z = Frames(state.scaling.forward(frames.values), frames.offsets)
     if task.recipe == _REDUCED_RECIPE:
         yield "clean", np.nan, measure(work, state, z, z.values)
-    targets = []
-    for encoded in codec.encode_ladder(frames.values, codec.ladder_):
-        statistics = codec.symbol_statistics(encoded.symbols)
-        of_set = {
-            "set_entropy_bits": statistics.entropy_bits,
-            "set_distinct_sequences": float(statistics.distinct_sequences),
-            "set_num_vectors": float(statistics.num_vectors),
-        }
-        z_hat = state.scaling.forward(codec.decode(encoded.symbols))
-        rows = measure(work, state, z, z_hat, bits=encoded.code_length_bits, of_set=of_set)
-        yield "codec", encoded.lam, rows
+    targets, means = [], {}
+    for coded in coded_at_each_lam(codec, frames, mode=task.study.mode):
+        rows = _measured(work, state, codec, z, coded)
+        yield "codec", coded.lam, rows
         targets.append(_set_mean(rows))
+        means[coded.lam] = float(coded.code_length_bits.mean())
         for name, point in _references(work, state, task):
             blurred = shrink(z.values, z.offsets, rows["distortion"].to_numpy(), toward=point)
-            yield name, encoded.lam, measure(work, state, z, blurred)
-    if task.recipe == _REDUCED_RECIPE:
-        z_train = state.scaling.forward(train_vectors(work, task.recipe, task.fold, rng=rng))
-        for name in task.study.reductions:
-            reduced = _REDUCTIONS[name](codec, z, z_train, targets, rng)
-            for lam, result in zip(codec.ladder_, reduced, strict=True):
-                rows = measure(work, state, z, result.z_hat, bits=result.code_length_bits)
-                yield name, lam, rows
+            yield name, coded.lam, measure(work, state, z, blurred)
+    if task.recipe != _REDUCED_RECIPE:
+        return
+    if task.study.rate_control:
+        for coded in coded_at_equal_bits(codec, frames, means):
+            yield "rate_controlled", coded.lam, _measured(work, state, codec, z, coded)
+    train, _ = train_vectors(work, task.recipe, task.fold, rng=rng)
+    z_train = state.scaling.forward(train)
+    for name in task.study.reductions:
+        reduced = _REDUCTIONS[name](codec, z, z_train, targets, rng)
+        for lam, result in zip(codec.ladder_, reduced, strict=True):
+            rows = measure(work, state, z, result.z_hat, bits=result.code_length_bits)
+            yield name, lam, rows
+
+
+def _measured(
+    work: Workspace, state: FoldState, codec: Codec, z: Frames, coded: CodedItems
+) -> pd.DataFrame:
+    """Compare scaled items with what the codec made of them."""
+    z_hat = state.scaling.forward(codec.decode(coded.symbols))
+    return measure(work, state, z, z_hat, bits=coded.code_length_bits, of_set=coded.of_set)
 
 
 def _set_mean(rows: pd.DataFrame) -> float:
@@ -222,7 +232,7 @@ def _with_keys(
         protocol=protocol,
         fold=fold,
         seed=task.codec.seed,
-        mode="direct",
+        mode=task.codec.study.mode,
         method=np.repeat(np.array([method for method, _, _ in parts], object), len(test)),
         lam=lams,
         lam_raw=lams * codec.scaling_.scale**2,

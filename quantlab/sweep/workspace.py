@@ -195,7 +195,7 @@ class FoldState:
 
 def fit_scaling(work: Workspace, fold: str) -> Scaling:
     """Fit the scaling to the training frames of a fold (at most `max_train_vectors` of them)."""
-    frames, labels, _ = _train_frames(work, fold)
+    frames, labels, _ = train_frames(work, fold)
     rng = np.random.default_rng(int(fingerprint({"scaling": fold})[:15], 16))
     limit = work.study.max_train_vectors
     if len(frames) > limit:
@@ -219,17 +219,20 @@ def fold_state(path: str, study: StudySettings, fold: str) -> FoldState:
 
 def train_vectors(
     work: Workspace, recipe: str, fold: str, *, rng: np.random.Generator
-) -> np.ndarray:
-    """Draw the training vectors ``[n, D]`` of a recipe in a fold, equally many for every recipe."""
-    frames, emotions, speakers = _train_frames(work, fold)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the training vectors of a recipe in a fold, equally many for every recipe.
+
+    Returns the vectors ``[n, D]`` and the speaker of each ``[n]``.
+    """
+    frames, emotions, speakers = train_frames(work, fold)
     budget = min(capacity(parse_recipe(name), emotions) for name in work.recipes)
     budget = min(budget, work.study.max_train_vectors)
     chosen = select(parse_recipe(recipe), emotions, speakers, budget=budget, rng=rng)
-    return work.embeddings.take(frames[chosen])
+    return work.embeddings.take(frames[chosen]), speakers[chosen]
 
 
-def _train_frames(work: Workspace, fold: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Frame numbers in the set, and the emotion and speaker of each, of a fold's training items."""
+def train_frames(work: Workspace, fold: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return frame numbers in the set, emotions and speakers of a fold's training items."""
     train = work.train_items(fold)
     starts, ends = work.embeddings.offsets[:-1], work.embeddings.offsets[1:]
     rows = work.rows[train]

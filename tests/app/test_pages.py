@@ -32,6 +32,7 @@ def test_overview_says_what_the_run_is_and_draws_the_main_curves(open_page: Open
         "Similarity to the unquantized embedding, balanced codebook",
         "Unweighted average recall (logistic regression), balanced codebook",
         "Bits that the codec spends, balanced codebook",
+        "What the written bits buy, balanced codebook",
     ]
     said = "".join(part.proto.body for part in app.html)
     for words in ("<b>33 %</b>", "chance: what guessing", "keeps the most", "6 speakers are few"):
@@ -48,7 +49,7 @@ def test_overview_offers_the_report_where_there_is_one(runs: Path, open_page: Op
 def test_every_figure_can_be_downloaded(open_page: OpenPage) -> None:
     app = sound(open_page())
     buttons = [button.label for button in app.get("download_button")]
-    assert buttons == ["CSV", "HTML"] * 3
+    assert buttons == ["CSV", "HTML"] * 4
 
 
 def test_overview_controls_change_the_figures(open_page: OpenPage) -> None:
@@ -106,6 +107,46 @@ def test_confusion_at_a_chosen_lam(open_page: OpenPage) -> None:
     app.selectbox(key="protocol").select("new sentences of known speakers").run()
     assert titles(sound(app)) == ["Answers (support vector machine), λ\u00a0=\u00a060"]
     assert "shuffled" in charts(app)[0]["layout"]["xaxis"]["title"]["text"]
+
+
+def test_bits_and_limits_of_all_and_of_one_emotion(open_page: OpenPage) -> None:
+    app = sound(open_page("emotions", view="Bits and limits", metric="distortion (squared "
+                          "distance per vector)"))  # fmt: skip
+    assert titles(app) == ["What the written bits buy, balanced codebook"]
+    assert "one Gaussian: no data of this covariance need more" in series(charts(app)[0])
+    app.multiselect(key="emotion").select("sad").run()
+    drawn = series(charts(sound(app))[0])
+    assert "one Gaussian per emotion: no code of it needs fewer" in drawn
+    assert "one Gaussian: no data of this covariance need more" not in drawn
+    app.selectbox(key="metric").select("raw cosine between time means").run()
+    assert series(charts(sound(app))[0]) == {"sad", "sad: equal bits for every clip"}
+
+
+def test_equal_bits(open_page: OpenPage) -> None:
+    app = sound(open_page("emotions", view="Equal bits"))
+    assert titles(app) == ["Equal bits for every clip instead of one λ"]
+    app.multiselect(key="emotion").select("sad").run()
+    app.selectbox(key="probe").select("support vector machine").run()
+    assert series(charts(sound(app))[0]) == {"sad"}
+    assert "support vector" in charts(app)[0]["layout"]["yaxis3"]["title"]["text"]
+
+
+def test_runs_from_before_payload_and_limits_say_what_to_type(
+    runs: Path, open_page: OpenPage
+) -> None:
+    analysis = runs / "demo" / "analysis"
+    for name in ("limits", "control"):
+        (analysis / f"{name}.parquet").unlink()
+    rate = pd.read_parquet(analysis / "rate.parquet")
+    write(runs / "demo", "rate", rate[~rate["metric"].isin(["payload_bits", "file_bits"])])
+    for query in ({}, {"page": "emotions", "view": "Bits and limits"}):
+        app = sound(open_page(**query))
+        note = charts(app)[-1]["layout"]["annotations"][0]["text"].replace("<br>", " ")
+        assert "older than this figure" in note
+        assert "quantlab sweep" in note
+    app = sound(open_page("emotions", view="Equal bits"))
+    note = charts(app)[0]["layout"]["annotations"][0]["text"].replace("<br>", " ")
+    assert "rate_control: true" in note
 
 
 def test_ways_of_losing_similarity(open_page: OpenPage) -> None:
@@ -218,7 +259,7 @@ def test_bad_links_are_dropped(open_page: OpenPage, page: str, value: str) -> No
 def test_a_link_of_a_megabyte_opens_the_page(open_page: OpenPage) -> None:
     app = sound(open_page(run="x" * 2**20, metric="x" * 100))
     assert app.selectbox(key="run").value == "demo"
-    assert len(charts(app)) == 3
+    assert len(charts(app)) == 4
 
 
 def test_another_run_is_opened_by_its_name(runs: Path, open_page: OpenPage) -> None:
