@@ -80,6 +80,15 @@ def test_the_main_job_from_audio_to_report(corpus: Path, tmp_path: Path) -> None
     assert quantized.returncode == 0, quantized.stderr
     assert "bits per vector" in quantized.stdout
     assert open_set(tmp_path / "q").num_items == 48
+    coded = run("compress", place, "--codec", "sad", "--lam", "0.5", "-o", tmp_path / "s.qlb")
+    assert coded.returncode == 0, coded.stderr
+    codec = place / "codecs" / "biased-sad"
+    back = run("decompress", tmp_path / "s.qlb", "--codec", codec, "-o", tmp_path / "back")
+    assert back.returncode == 0, back.stderr
+    assert np.array_equal(
+        open_set(tmp_path / "back").frames().values, open_set(tmp_path / "q").frames().values
+    )
+
     again = run("quantize", place, "--codec", "sad", "--lam", "0.5", "-o", tmp_path / "q")
     assert again.returncode == 2
     assert "is not an empty folder" in again.stderr
@@ -125,7 +134,8 @@ def test_bad_input_is_one_sentence(
     [
         (["--bias", "fear"], "no clips of fear"),
         (["--codes", "0"], "greater than or equal to 1"),
-        (["--trainer", "magic"], "'kmeans' or 'ema'"),
+        (["--trainer", "magic"], "'kmeans', 'minibatch' or 'ema'"),
+        (["--prior", "magic"], "'factorized', 'pairwise' or 'transformer'"),
         (["--lams", "0,x"], "--lams takes numbers"),
         (["--lams", "0,nan"], "finite"),
         (["--lams", "-1"], ">= 0"),
@@ -163,5 +173,7 @@ def test_options_become_the_study(tmp_path: Path) -> None:
 
 def test_help_names_every_command() -> None:
     shown = run("--help").stdout
-    for command in ("index", "embed", "train", "sweep", "report", "quantize"):
+    for command in (
+        "index", "embed", "train", "sweep", "report", "quantize", "compress", "decompress"
+    ):  # fmt: skip
         assert command in shown

@@ -148,7 +148,7 @@ def test_the_path_costs_no_more_than_each_lambda_on_its_own(codec: Codec, data: 
 
 
 def test_an_unknown_mode_is_refused(codec: Codec, data: np.ndarray) -> None:
-    with pytest.raises(InputError, match="'both'.*path, direct"):
+    with pytest.raises(InputError, match=r"'both'.*path, direct"):
         codec.encode(data, 0.1, mode="both")  # type: ignore[arg-type]
 
 
@@ -182,8 +182,68 @@ def test_a_trellis_codec(data: np.ndarray, tmp_path: Path) -> None:
     assert codec.card_["made_for_lam"] > 0
 
 
+def _with_prior(data: np.ndarray, **prior: object) -> Codec:
+    shape = {"rounds": 2, "max_context_vectors": 2000, **prior}
+    settings = {**SMALL, "ladder": {"num": 8}, "prior": shape}
+    speakers = np.arange(len(data)) % 3
+    return Codec(CodecSettings.parse(settings)).fit(
+        data, rng=np.random.default_rng(0), groups=speakers
+    )
+
+
+def test_a_pairwise_prior_spends_fewer_bits(data: np.ndarray, tmp_path: Path) -> None:
+    plain = _with_prior(data)
+    codec = _with_prior(data, kind="pairwise", pairwise={"rank": 8, "epochs": 4})
+    _check_whole(codec, data, tmp_path)
+    ours, theirs = (
+        np.mean([result.code_length_bits.mean() for result in one.encode_ladder(data, one.ladder_)])
+        for one in (codec, plain)
+    )
+    assert ours < 0.95 * theirs
+
+
+def test_a_transformer_prior(data: np.ndarray, tmp_path: Path) -> None:
+    shape = {"width": 16, "layers": 1, "heads": 2, "hidden": 32, "epochs": 30}
+    shape |= {"learning_rate": 0.02, "batch_size": 256, "dropout": 0.0}
+    codec = _with_prior(data, kind="transformer", context_rounds=1, transformer=shape)
+    _check_whole(codec, data, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["factorized", "pairwise"])
+def test_a_prior_per_lambda_has_no_path(data: np.ndarray, tmp_path: Path, kind: str) -> None:
+    codec = _with_prior(data, kind=kind, per_lam=True, pairwise={"rank": 4, "epochs": 2})
+    _check_whole(codec, data, tmp_path)
+    assert codec.modes == ("direct",)
+    encoded = codec.encode(data, codec.ladder_[4])
+    bits = codec.bits(encoded.symbols, lam=encoded.lam)
+    assert encoded.code_length_bits == pytest.approx(bits)
+    with pytest.raises(InputError, match="give direct, because its prior depends on λ"):
+        codec.encode(data, 0.1, mode="path")
+    with pytest.raises(InputError, match="give direct"):
+        codec.paths(data)
+
+
+def test_a_transformer_has_no_form_per_lambda() -> None:
+    with pytest.raises(ConfigError, match="no form per λ"):
+        CodecSettings.parse({"prior": {"kind": "transformer", "per_lam": True}})
+
+
+def test_refined_codebooks_cost_less(data: np.ndarray) -> None:
+    lams = [0.05, 0.2, 0.8]
+    costs = []
+    for rounds in (0, 4):
+        quantizer = {**SMALL["quantizer"], "refine_rounds": rounds}
+        settings = CodecSettings.parse({"quantizer": quantizer, "ladder": {"lams": lams}})
+        codec = Codec(settings).fit(data, rng=np.random.default_rng(0))
+        results = codec.encode_ladder(data, lams)
+        costs.append(
+            np.mean([r.code_length_bits.mean() + r.distortion.mean() / r.lam for r in results])
+        )
+    assert costs[1] < costs[0]
+
+
 def test_a_trellis_needs_axes() -> None:
-    with pytest.raises(ConfigError, match="transform: {kind: klt}"):
+    with pytest.raises(ConfigError, match=r"transform: \{kind: klt\}"):
         CodecSettings.parse({"scheme": "trellis"})
     with pytest.raises(ConfigError, match="no effect without kind: klt"):
         CodecSettings.parse({"transform": {"components": 3}})

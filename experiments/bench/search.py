@@ -10,6 +10,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -292,17 +294,29 @@ def peak_over(work: Callable[[], object]) -> float:
 
 def memory(quantizer: Quantizer, z: np.ndarray, prior: FactorizedPrior) -> dict[str, float]:
     """Anonymous memory beside the result, searching a memory map of 20 k and of 80 k vectors."""
-    figures, lams = {}, [0.0, 1.0, 4.0]
+    figures = {}
     with tempfile.TemporaryDirectory() as folder:
         for times in (1, 4):
             count = times * len(z)
-            mapped = np.memmap(Path(folder) / "z", np.float16, "w+", shape=(count, DIMS))
+            path = Path(folder) / f"{count}.f16"
+            mapped = np.memmap(path, np.float16, "w+", shape=(count, DIMS))
             for part in range(times):
                 mapped[part * len(z) : (part + 1) * len(z)] = z
-            result = count * len(lams) * (2 * STAGES + 16) / 2**20
-            rise = peak_over(lambda mapped=mapped: search(quantizer, mapped, prior, lams))
-            figures[f"memory_mib_{count // 1000}k"] = max(rise - result, 0.0)
+            mapped.flush()
+            # A fresh process each: memory freed before would be used again and go unseen.
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+                rise = pool.submit(rise_of_search, quantizer, prior, path, count).result()
+            figures[f"memory_mib_{count // 1000}k"] = rise
     return figures
+
+
+def rise_of_search(quantizer: Quantizer, prior: FactorizedPrior, path: Path, count: int) -> float:
+    """Memory that a search of a memory map takes beside its result, in MiB."""
+    lams = [0.0, 1.0, 4.0]
+    mapped = np.memmap(path, np.float16, "r", shape=(count, DIMS))
+    search(quantizer, mapped[:1], prior, lams)
+    result = count * len(lams) * (2 * STAGES + 16) / 2**20
+    return peak_over(lambda: search(quantizer, mapped, prior, lams)) - result
 
 
 def gpu(

@@ -32,7 +32,10 @@ def train(
     groups: Annotated[int | None, typer.Option(help="Groups of dimensions.")] = None,
     stages: Annotated[int | None, typer.Option(help="Residual stages per group.")] = None,
     codes: Annotated[int | None, typer.Option(help="Codes per stage, SKIP not counted.")] = None,
-    trainer: Annotated[str | None, typer.Option(help="kmeans or ema.")] = None,
+    trainer: Annotated[str | None, typer.Option(help="kmeans, minibatch or ema.")] = None,
+    prior: Annotated[
+        str | None, typer.Option(help="factorized, pairwise or transformer.")
+    ] = None,
     lams: Annotated[
         str, typer.Option(help="λ with commas instead of those found from the data.")
     ] = "",
@@ -48,6 +51,8 @@ def train(
     quantizer = values["codec"]["quantizer"]
     asked = {"groups": groups, "stages": stages, "codes": codes, "trainer": trainer}
     quantizer.update({key: value for key, value in asked.items() if value is not None})
+    if prior is not None:
+        values["codec"]["prior"]["kind"] = prior
     if lams:
         values["codec"]["ladder"]["lams"] = _numbers(lams, "--lams")
     if seeds:

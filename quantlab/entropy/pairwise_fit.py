@@ -37,9 +37,8 @@ _CHECK_STEPS = 250  # steps between looks at the held-out vectors
 _CHECK_VECTORS = 8192  # of them at most
 _DROPS = 4  # of the learning rate, by _DROP each, before training ends
 _DROP = 3.0
-_LEAST_PACE = 0.01  # share of the learning rate that is left at the end
 _LEAST_CHECKS = 8
-_LAST_PACE, _LAST_PASSES = 0.2, 2
+_LAST_PACE, _LAST_PASSES = 0.4, 2
 _STRENGTHS = (1.0, 0.75, 0.5, 0.25)
 _MANY = 1e12  # counts so high that smoothing them changes nothing
 
@@ -206,21 +205,20 @@ def _train(
     """Return the weights that serve `judge` best on the way, and how often the rate fell before.
 
     The rate falls along a cosine, and to a third whenever nothing has been gained; then training
-    goes on from the best so far.
+    goes on from the best so far. While all goes well it ends half way, for `_finish` to go on.
     """
-    size = max(1, min(settings.batch_size, len(sample) // 16))
-    per_pass = -(-len(sample) // size)
+    size, per_pass = _batches(sample, settings)
     every = min(_CHECK_STEPS, per_pass)
     checks = max(_LEAST_CHECKS, round(settings.epochs * per_pass / every))
     batches = sample.passes(size, rng)
     best, least, drops, fallen = weights, judge.bits(weights), 0, 0
     optimizer = _optimizer(best, settings, rng)
     for check in range(checks):
+        if drops == 0 and check == checks // 2:
+            break
         for step, batch in enumerate(itertools.islice(batches, every)):
-            done = (check + step / every) / checks
-            pace = (1 + math.cos(math.pi * done)) / (2 * _DROP**drops)
-            rate = settings.learning_rate * max(pace, _LEAST_PACE)
-            optimizer.step(batch.symbols, batch.mass, rate=rate)
+            pace = _cosine((check + step / every) / checks) / _DROP**drops
+            optimizer.step(batch.symbols, batch.mass, rate=settings.learning_rate * pace)
         bits = judge.bits(optimizer.weights)
         logger.debug("pairwise prior, check %d of %d: %.3f bits", check + 1, checks, bits)
         if bits < least:
@@ -230,7 +228,7 @@ def _train(
         if drops > _DROPS:
             break
         optimizer = _optimizer(best, settings, rng)
-    return best, fallen
+    return best, drops and max(fallen, 1)
 
 
 def _finish(
@@ -240,17 +238,30 @@ def _finish(
     settings: PairwiseSettings,
     rng: np.random.Generator,
 ) -> Weights:
-    """Take in the held-out vectors as well, at a low rate: it falls from a fifth to nothing.
+    """Take in the held-out vectors as well: the second half of training, where the first went well.
 
-    Where gains ended early the rate has fallen before, and little changes.
+    Where the rate has fallen there is danger of learning by heart, so only two passes follow, at a
+    rate that changes little.
     """
-    size = max(1, min(settings.batch_size, len(sample) // 16))
-    steps = _LAST_PASSES * -(-len(sample) // size)
+    size, per_pass = _batches(sample, settings)
+    passes = settings.epochs / 2 if drops == 0 else _LAST_PASSES
+    height = 1.0 if drops == 0 else _LAST_PACE / _DROP**drops
+    steps = max(1, round(passes * per_pass))
     optimizer = _optimizer(weights, settings, rng)
     for step, batch in enumerate(itertools.islice(sample.passes(size, rng), steps)):
-        rate = settings.learning_rate * _LAST_PACE * (1 - step / steps) / _DROP**drops
-        optimizer.step(batch.symbols, batch.mass, rate=rate)
+        pace = height * _cosine(0.5 + 0.5 * step / steps)
+        optimizer.step(batch.symbols, batch.mass, rate=settings.learning_rate * pace)
     return optimizer.weights
+
+
+def _batches(sample: _Sample, settings: PairwiseSettings) -> tuple[int, int]:
+    """Vectors of a batch, and batches of a pass."""
+    size = max(1, min(settings.batch_size, len(sample) // 16))
+    return size, -(-len(sample) // size)
+
+
+def _cosine(done: float) -> float:
+    return (1.0 + math.cos(math.pi * done)) / 2.0
 
 
 def _optimizer(weights: Weights, settings: PairwiseSettings, rng: np.random.Generator) -> Optimizer:
