@@ -33,9 +33,7 @@ def train(
     stages: Annotated[int | None, typer.Option(help="Residual stages per group.")] = None,
     codes: Annotated[int | None, typer.Option(help="Codes per stage, SKIP not counted.")] = None,
     trainer: Annotated[str | None, typer.Option(help="kmeans, minibatch or ema.")] = None,
-    prior: Annotated[
-        str | None, typer.Option(help="factorized, pairwise or transformer.")
-    ] = None,
+    prior: Annotated[str | None, typer.Option(help="factorized, pairwise or transformer.")] = None,
     lams: Annotated[
         str, typer.Option(help="λ with commas instead of those found from the data.")
     ] = "",

@@ -48,13 +48,13 @@ logger = logging.getLogger(__name__)
 class PairwiseSettings(Settings):
     """How a pairwise prior is shaped and trained."""
 
-    rank: int = Field(default=64, ge=1, le=1024)
+    rank: int = Field(default=96, ge=1, le=1024)
     """Numbers in the state that sums up the symbols so far."""
 
     reach: int = Field(default=2, ge=0)
     """How many positions back in its own group a position has full tables for."""
 
-    epochs: float = Field(default=12.0, gt=0)
+    epochs: float = Field(default=10.0, gt=0)
     """Most passes over the training vectors."""
 
     batch_size: int = Field(default=1024, ge=1)
@@ -63,11 +63,8 @@ class PairwiseSettings(Settings):
     learning_rate: float = Field(default=5e-3, gt=0)
     """Of AdamW at the start."""
 
-    weight_decay: float = Field(default=0.1, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0)
     """Of AdamW, on everything but the bias."""
-
-    dropout: float = Field(default=0.05, ge=0, lt=1)
-    """Share of predecessors that a training step does not see."""
 
     fraction_bits: int = Field(default=7, ge=5, le=9)
     """Fraction bits of the rounded weights."""
@@ -212,7 +209,7 @@ def _train(
     checks = max(_LEAST_CHECKS, round(settings.epochs * per_pass / every))
     batches = sample.passes(size, rng)
     best, least, drops, fallen = weights, judge.bits(weights), 0, 0
-    optimizer = _optimizer(best, settings, rng)
+    optimizer = Optimizer(best.copy(), decay=settings.weight_decay)
     for check in range(checks):
         if drops == 0 and check == checks // 2:
             break
@@ -227,7 +224,7 @@ def _train(
         drops += 1
         if drops > _DROPS:
             break
-        optimizer = _optimizer(best, settings, rng)
+        optimizer = Optimizer(best.copy(), decay=settings.weight_decay)
     return best, drops and max(fallen, 1)
 
 
@@ -247,7 +244,7 @@ def _finish(
     passes = settings.epochs / 2 if drops == 0 else _LAST_PASSES
     height = 1.0 if drops == 0 else _LAST_PACE / _DROP**drops
     steps = max(1, round(passes * per_pass))
-    optimizer = _optimizer(weights, settings, rng)
+    optimizer = Optimizer(weights.copy(), decay=settings.weight_decay)
     for step, batch in enumerate(itertools.islice(sample.passes(size, rng), steps)):
         pace = height * _cosine(0.5 + 0.5 * step / steps)
         optimizer.step(batch.symbols, batch.mass, rate=settings.learning_rate * pace)
@@ -262,15 +259,6 @@ def _batches(sample: _Sample, settings: PairwiseSettings) -> tuple[int, int]:
 
 def _cosine(done: float) -> float:
     return (1.0 + math.cos(math.pi * done)) / 2.0
-
-
-def _optimizer(weights: Weights, settings: PairwiseSettings, rng: np.random.Generator) -> Optimizer:
-    return Optimizer(
-        weights.copy(),
-        decay=settings.weight_decay,
-        dropout=settings.dropout,
-        seed=int(rng.integers(2**31)),
-    )
 
 
 def _near_pairs(num_positions: int, stages: int, reach: int) -> np.ndarray:

@@ -156,14 +156,12 @@ def weighted_counts(symbols: np.ndarray, mass: np.ndarray, alphabet_size: int) -
 
 
 class Optimizer:
-    """AdamW over some weights, with predecessors dropped at random."""
+    """AdamW over some weights."""
 
-    def __init__(self, weights: Weights, *, decay: float, dropout: float, seed: int) -> None:
+    def __init__(self, weights: Weights, *, decay: float) -> None:
         import torch
 
         self.weights = weights
-        self._dropout = dropout
-        self._generator = torch.Generator().manual_seed(seed)
         parameters = [torch.nn.Parameter(array) for array in weights.arrays()]
         gradients = [torch.zeros_like(parameter) for parameter in parameters]
         for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -186,39 +184,32 @@ class Optimizer:
         with torch.no_grad():
             bias, effects, loadings, tables = self._gradients
             share = (mass / len(mass))[:, None]
-            draws = torch.rand((*symbols.shape, 1), generator=self._generator)
-            kept = (draws >= self._dropout) / (1.0 - self._dropout)
-            errors, states = _errors(self.weights, symbols, kept)
+            errors, states = _errors(self.weights, symbols)
             later = torch.zeros_like(states[0])
             for position in range(len(symbols) - 1, -1, -1):
                 chosen, error = symbols[position], errors[position].mul_(share)
-                effects[position].zero_().index_add_(0, chosen, later * kept[position])
+                effects[position].zero_().index_add_(0, chosen, later)
                 bias[position] = error.sum(0)
                 loadings[position] = states[position].T @ error
                 for earlier, row in self.weights.tables_of[position]:
-                    tables[row].zero_().index_add_(0, symbols[earlier], error * kept[earlier])
+                    tables[row].zero_().index_add_(0, symbols[earlier], error)
                 later += error @ self.weights.loadings[position].T
             self._adam.step()
 
 
 def _logits(
-    weights: Weights,
-    state: "torch.Tensor",
-    symbols: "torch.Tensor",
-    position: int,
-    kept: "torch.Tensor | None" = None,
+    weights: Weights, state: "torch.Tensor", symbols: "torch.Tensor", position: int
 ) -> "torch.Tensor":
     import torch
 
     logits = torch.addmm(weights.bias[position], state, weights.loadings[position])
     for earlier, row in weights.tables_of[position]:
-        tilt = weights.tables[row][symbols[earlier]]
-        logits += tilt if kept is None else tilt * kept[earlier]
+        logits += weights.tables[row][symbols[earlier]]
     return logits
 
 
 def _errors(
-    weights: Weights, symbols: "torch.Tensor", kept: "torch.Tensor | None" = None
+    weights: Weights, symbols: "torch.Tensor"
 ) -> "tuple[list[torch.Tensor], list[torch.Tensor]]":
     """Probabilities less what came, ``[n, A]``, and states ``[n, R]``, of every position."""
     import torch
@@ -226,12 +217,11 @@ def _errors(
     errors, states = [], []
     state = torch.zeros((symbols.shape[1], weights.effects.shape[2]))
     for position, chosen in enumerate(symbols):
-        error = torch.softmax(_logits(weights, state, symbols, position, kept), dim=1)
+        error = torch.softmax(_logits(weights, state, symbols, position), dim=1)
         error.scatter_add_(1, chosen[:, None], torch.full((len(chosen), 1), -1.0))
         errors.append(error)
         states.append(state)
-        effect = weights.effects[position][chosen]
-        state = state + (effect if kept is None else effect * kept[position])
+        state = state + weights.effects[position][chosen]
     return errors, states
 
 
