@@ -289,6 +289,14 @@ def test_what_cannot_be_fitted_is_refused(change: dict, message: str) -> None:
         fit_pairwise(**given_, alphabet_size=8, rng=np.random.default_rng(0))
 
 
+def test_few_codes_need_no_great_rank(rng: np.random.Generator) -> None:
+    first = rng.integers(0, 3, 900)
+    symbols = np.stack([first, first, rng.integers(0, 3, 900)], axis=1)
+    prior = fit_pairwise(symbols[:600], alphabet_size=3, rng=rng)
+    assert prior.effects.shape == (3, 3, 4)
+    assert prior.code_length_bits(symbols[600:]).mean() < 2 * math.log2(3) + 0.2
+
+
 @pytest.mark.parametrize("shape", [(0, 3), (1, 3), (5, 1)])
 def test_tiny_sets_give_the_factorized_prior(shape: tuple[int, int]) -> None:
     symbols = np.zeros(shape, int)

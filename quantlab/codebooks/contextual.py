@@ -65,6 +65,7 @@ def fit_contextual(
                 alphabet_size=alphabet,
                 rng=rng,
                 kind="pairwise" if settings.kind == "pairwise" else "factorized",
+                stages=quantizer.num_stages,
                 groups=groups,
                 settings=settings.pairwise,
             )
@@ -113,7 +114,12 @@ def _fit_one(
             return FactorizedPrior.fit(symbols, alphabet_size=alphabet)
         case "pairwise":
             return fit_pairwise(
-                symbols, alphabet_size=alphabet, rng=rng, groups=groups, settings=settings.pairwise
+                symbols,
+                alphabet_size=alphabet,
+                stages=quantizer.num_stages,
+                rng=rng,
+                groups=groups,
+                settings=settings.pairwise,
             )
         case "transformer":
             return fit_transformer(

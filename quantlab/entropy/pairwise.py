@@ -11,13 +11,16 @@ Letters: ``N`` vectors, ``S`` symbol positions, ``A`` alphabet size, ``R`` rank,
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from quantlab.entropy.factorized import FactorizedPrior, check_symbols
 from quantlab.entropy.integers import TILT_BITS, TILT_LIMIT, Base, code_lengths, split_base, spread
 from quantlab.errors import InputError
+
+if TYPE_CHECKING:
+    from quantlab.entropy.pairwise_fit import PairwiseSettings
 
 _BLOCK = 4096  # rows held at a time
 _MOST_SHIFT = 32
@@ -101,7 +104,7 @@ class PairwisePrior:
         stages: int = 0,
         groups: np.ndarray | None = None,
         weights: np.ndarray | None = None,
-        settings: Any = None,
+        settings: "PairwiseSettings | None" = None,
     ) -> "PairwisePrior":
         """Fit the prior to emitted symbols; see `fit_pairwise`."""
         from quantlab.entropy.pairwise_fit import fit_pairwise

@@ -37,8 +37,9 @@ _CHECK_STEPS = 250  # steps between looks at the held-out vectors
 _CHECK_VECTORS = 8192  # of them at most
 _DROPS = 4  # of the learning rate, by _DROP each, before training ends
 _DROP = 3.0
-_LEAST_CHECKS = 8
-_LAST_PACE, _LAST_PASSES = 0.4, 2
+_LEAST_CHECKS = 12
+_LEAST_STEPS = 600
+_LAST_PACE = 0.4
 _STRENGTHS = (1.0, 0.75, 0.5, 0.25)
 _MANY = 1e12  # counts so high that smoothing them changes nothing
 
@@ -55,7 +56,7 @@ class PairwiseSettings(Settings):
     """How many positions back in its own group a position has full tables for."""
 
     epochs: float = Field(default=10.0, gt=0)
-    """Most passes over the training vectors."""
+    """Most passes over the training vectors; more where there are few."""
 
     batch_size: int = Field(default=1024, ge=1)
     """Vectors of a training step; fewer where there are few."""
@@ -66,7 +67,7 @@ class PairwiseSettings(Settings):
     weight_decay: float = Field(default=0.01, ge=0)
     """Of AdamW, on everything but the bias."""
 
-    fraction_bits: int = Field(default=7, ge=5, le=9)
+    fraction_bits: int = Field(default=6, ge=5, le=9)
     """Fraction bits of the rounded weights."""
 
 
@@ -145,7 +146,8 @@ def _fit(
     judge = _Sample.make(symbols[places], mass[places])
     share = smoothed_share(symbols[rest], mass[rest], alphabet)
     sample = _Sample.make(symbols[rest], mass[rest])
-    start = initial_weights(sample.symbols, share, settings.rank, pairs, rng=rng)
+    rank = min(settings.rank, (len(share) - 1) * (alphabet - 1))  # no more can be of use
+    start = initial_weights(sample.symbols, share, rank, pairs, rng=rng)
     best, drops = _train(sample, judge, start, settings, rng)
     plain = np.log(share)
     least, strength = judge.bits(best.scaled(0.0, plain)), 0.0
@@ -204,9 +206,9 @@ def _train(
     The rate falls along a cosine, and to a third whenever nothing has been gained; then training
     goes on from the best so far. While all goes well it ends half way, for `_finish` to go on.
     """
-    size, per_pass = _batches(sample, settings)
-    every = min(_CHECK_STEPS, per_pass)
-    checks = max(_LEAST_CHECKS, round(settings.epochs * per_pass / every))
+    size, steps = _batches(sample, settings)
+    every = min(_CHECK_STEPS, -(-steps // _LEAST_CHECKS))
+    checks = -(-steps // every)
     batches = sample.passes(size, rng)
     best, least, drops, fallen = weights, judge.bits(weights), 0, 0
     optimizer = Optimizer(best.copy(), decay=settings.weight_decay)
@@ -237,13 +239,11 @@ def _finish(
 ) -> Weights:
     """Take in the held-out vectors as well: the second half of training, where the first went well.
 
-    Where the rate has fallen there is danger of learning by heart, so only two passes follow, at a
-    rate that changes little.
+    Where the rate has fallen there is danger of learning by heart, so a fifth as many steps follow,
+    at a rate that changes little.
     """
-    size, per_pass = _batches(sample, settings)
-    passes = settings.epochs / 2 if drops == 0 else _LAST_PASSES
-    height = 1.0 if drops == 0 else _LAST_PACE / _DROP**drops
-    steps = max(1, round(passes * per_pass))
+    size, steps = _batches(sample, settings)
+    height, steps = (1.0, steps // 2) if drops == 0 else (_LAST_PACE / _DROP**drops, steps // 5)
     optimizer = Optimizer(weights.copy(), decay=settings.weight_decay)
     for step, batch in enumerate(itertools.islice(sample.passes(size, rng), steps)):
         pace = height * _cosine(0.5 + 0.5 * step / steps)
@@ -252,9 +252,9 @@ def _finish(
 
 
 def _batches(sample: _Sample, settings: PairwiseSettings) -> tuple[int, int]:
-    """Vectors of a batch, and batches of a pass."""
+    """Vectors of a batch, and batches of the whole training; few vectors are seen more often."""
     size = max(1, min(settings.batch_size, len(sample) // 16))
-    return size, -(-len(sample) // size)
+    return size, max(_LEAST_STEPS, round(settings.epochs * len(sample) / size))
 
 
 def _cosine(done: float) -> float:
@@ -291,17 +291,18 @@ def _rounded(weights: Weights, share: np.ndarray, settings: PairwiseSettings) ->
     ]
     stretch = np.sqrt((lengths[1] + 1e-12) / (lengths[0] + 1e-12) / log2)
     scale = float(1 << settings.fraction_bits)
-    limit = np.iinfo(np.int16)
     chances = np.exp(bias - bias.max(axis=1, keepdims=True))
+    counts = _MANY * chances / chances.sum(axis=1, keepdims=True)
     return PairwisePrior(
-        FactorizedPrior.from_counts(
-            _MANY * chances / chances.sum(axis=1, keepdims=True)
-        ).frequencies,
-        np.clip(np.rint(effects * stretch * scale), -limit.max, limit.max).astype(np.int16),
-        np.clip(np.rint(loadings / stretch[:, None] / log2 * scale), -limit.max, limit.max).astype(
-            np.int16
-        ),
+        FactorizedPrior.from_counts(counts).frequencies,
+        _whole(effects * stretch * scale, np.int16),
+        _whole(loadings / stretch[:, None] / log2 * scale, np.int16),
         2 * settings.fraction_bits - TILT_BITS,
         weights.pairs,
-        np.clip(np.rint(tables / log2 * (1 << TABLE_BITS)), -127, 127).astype(np.int8),
+        _whole(tables / log2 * (1 << TABLE_BITS), np.int8),
     )
+
+
+def _whole(values: np.ndarray, dtype: type[np.signedinteger]) -> np.ndarray:
+    limit = np.iinfo(dtype).max
+    return np.clip(np.rint(values), -limit, limit).astype(dtype)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _CHECK_VECTORS = 4096
 _CHECKS_PER_EPOCH = 4
+_EMBEDDED = 0.7  # as strong as the sinusoids of the positions
 _WARM_UP_STEPS = 200  # or a tenth of all, where that is less
 
 logger = logging.getLogger(__name__)
@@ -160,10 +161,10 @@ def _initial(
         if name.endswith("bias"):
             arrays[name] = np.zeros(shape, np.float32)
         else:
-            scale = 0.02 if name in ("token", "group", "stage", "head") else shape[-1] ** -0.5
+            scale = _EMBEDDED if name in ("token", "group", "stage") else shape[-1] ** -0.5
             arrays[name] = (scale * rng.standard_normal(shape)).astype(np.float32)
     # Where branches meet the sum they start small, so that the depth does not matter.
-    for name in ("join", "narrow"):
+    for name in ("join", "narrow", "head"):
         arrays[name] /= np.float32(math.sqrt(2 * settings.layers))
     arrays["norm"][:] = np.array([1, 0, 1, 0], np.float32)[:, None]
     arrays["last"][:] = np.array([1, 0], np.float32)[:, None]
