@@ -183,7 +183,8 @@ def main() -> None:
     show(rows)
     print(
         f"transformer: {network.layers} × {network.width}, {TRANSFORMER_SECONDS} s on the "
-        f"{'GPU' if gpu else 'CPU'}, less than it could do; pairwise at λ={MIDDLE_LAM} from {len(middle.train)} vectors"
+        f"{'GPU' if gpu else 'CPU'}, less than it could do; "
+        f"pairwise at λ={MIDDLE_LAM} from {len(middle.train)} vectors"
     )
     pairwise, order_0 = cast(CodingPrior, rows["pairwise"].prior), rows["factorized"].bits
     write_figures(
