@@ -100,7 +100,7 @@ def _fit_residual(
         )
         quantizer, prior = refined.quantizer, refined.prior
     if settings.prior.kind != "factorized" or settings.prior.per_lam:
-        rows = np.sort(rng.permutation(len(y))[: settings.prior.max_vectors])
+        rows = np.sort(rng.permutation(len(y))[: settings.prior.max_context_vectors])
         prior = fit_contextual(
             quantizer,
             y[rows],

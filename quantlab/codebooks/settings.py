@@ -161,7 +161,8 @@ class PriorSettings(Settings):
     """Rounds of search and refit for priors that look at other symbols, or at λ."""
 
     max_context_vectors: int = Field(default=200_000, ge=100)
-    """Most symbol sequences, of all λ together, that such a prior is fitted on."""
+    """Most vectors that such a prior sees, and most of their symbol sequences, over all λ, that it
+    is fitted on."""
 
     pairwise: PairwiseSettings = PairwiseSettings()
     """Shape and training of the pairwise prior."""
