@@ -359,6 +359,22 @@ def test_too_few_vectors_for_the_codes_asked_for_is_said(tmp_path: Path) -> None
     assert "the limits rest on 20 training vectors" in summary["notes"][-1]
 
 
+@pytest.mark.parametrize("scheme", ["residual", "trellis"])
+def test_rotated_codecs_are_swept_with_their_reductions(tmp_path: Path, scheme: str) -> None:
+    codec = {
+        "scheme": scheme,
+        "transform": {"kind": "klt", "components": 4},
+        "quantizer": {"stages": 2, "codes": 4},
+        "trellis": {"states": 4, "bits": 8, "rounds": 4},
+        "ladder": {"num": 4},
+    }
+    run = make_run(tmp_path / "run", codec=codec, recipes=["balanced"])
+    assert not train(run.path, run.read_study(), progress=False).failures
+    assert sweep(run.path, progress=False).num_failed == 0
+    rows = read_rows(run.path)
+    assert {"codec", "drop_least", "coarse_step"} <= set(rows["method"])
+
+
 def test_frames_are_swept_like_utterances(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "frames")
     make_set(run.embeddings, frames=7, clips=6)

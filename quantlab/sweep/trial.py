@@ -6,7 +6,7 @@ renamed into place when whole. Letters: ``N`` items, ``T`` frames, ``D`` dimensi
 
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -198,7 +198,11 @@ def _references(
 def _drop_least(
     codec: Codec, z: Frames, z_train: np.ndarray, targets: list[float], rng: np.random.Generator
 ) -> list[Reduced]:
-    return drop_least(codec.quantizer_, z.values, z_train, targets, rng=rng)
+    # Symbols live in the space of the codes, which a codec may have rotated.
+    parts = codec.parts_
+    y, y_train = parts.rotate(z.values)[0], parts.rotate(z_train)[0]
+    reduced = drop_least(codec.quantizer_, y, y_train, targets, rng=rng)
+    return [replace(one, z_hat=parts.unrotate(one.z_hat)) for one in reduced]
 
 
 def _coarse_step(
