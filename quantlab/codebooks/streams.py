@@ -197,9 +197,7 @@ def decompress(codec: Codec, data: bytes) -> Decompressed:
 
 
 def _coding_prior(codec: Codec, lam: float) -> CodingPrior:
-    prior = codec.prior_
-    at = getattr(prior, "at", None)
-    prior = prior if at is None else at(lam)
+    prior = codec.prior_at(lam)
     if not isinstance(prior, CodingPrior):
         raise ConfigError(
             f"a {prior.kind} prior computes in floating point, and bits from one machine would "
