@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml .ci/constraints.txt
 	$(PYTHON) -m venv $(VENV) && \
 	echo "Installing into $(VENV); this takes a few minutes the first time." && \
 	$(BIN)/python -m pip install -q -c .ci/constraints.txt torch && \
-	$(BIN)/python -m pip install -q -c .ci/constraints.txt -e '.[app,png,baseline,parallel,dev]' && \
+	$(BIN)/python -m pip install -q -c .ci/constraints.txt -e '.[all,dev]' && \
 	touch $(STAMP) && \
 	echo "Installed in $$(( $$(date +%s) - begin )) s."
 

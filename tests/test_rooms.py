@@ -31,7 +31,7 @@ ROOMS = {
     },
     "figures": {"errors", "store", "analysis"},
     "cli": {
-        "errors", "config", "store", "engine", "audio", "corpora", "embedders", "entropy",
+        "errors", "compat", "config", "store", "engine", "audio", "corpora", "embedders", "entropy",
         "codebooks", "baselines", "analysis", "sweep", "figures",
     },
 }  # fmt: skip
@@ -50,7 +50,11 @@ DOORS = {
     "safetensors": {"store"},
     "pyarrow": {"store"},
     "yaml": {"store"},
+    "funasr": {"embedders"},
+    "transformers": {"embedders"},
+    "opensmile": {"embedders"},
     "joblib": {"engine"},
+    "ray": {"engine"},
     "rich": {"engine"},
     "typer": {"cli"},
     "streamlit": set(),
@@ -71,6 +75,10 @@ HEAVY = (
     "constriction",
     "compressai",
     "lightning",
+    "funasr",
+    "transformers",
+    "opensmile",
+    "ray",
 )
 
 

@@ -29,6 +29,8 @@ MANIFEST_SCHEMA = {
     "transcript": "string",
     "votes": "string",
     "split": "string",
+    "session": "string",
+    "attributes": "string",
     "duration_s": "float64",
     "size": "int64",
     "mtime": "int64",
@@ -39,7 +41,7 @@ MANIFEST_SCHEMA = {
 
 REQUIRED_COLUMNS = ("path", "speaker", "emotion")
 
-_FORMAT = "quantlab-manifest-1"
+_FORMAT = "quantlab-manifest-2"
 _DEFAULTS = {"string": "", "float64": np.nan, "int64": -1}
 
 

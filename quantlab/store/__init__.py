@@ -28,11 +28,13 @@ from quantlab.store.tables import (
 )
 from quantlab.store.tensors import check_tensors, load_tensors, map_tensors, save_tensors
 from quantlab.store.text import read_json, read_yaml, write_json, write_yaml
+from quantlab.store.weights import load_torch_weights
 
 __all__ = [
     "TableWriter",
     "check_tensors",
     "load_tensors",
+    "load_torch_weights",
     "lock",
     "map_tensors",
     "provenance",
