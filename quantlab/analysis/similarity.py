@@ -39,7 +39,7 @@ class Similarity:
 
 
 def similarity(
-    z: ArrayLike, z_hat: ArrayLike, offsets: ArrayLike, *, mean: ArrayLike, scale: float
+    z: ArrayLike, z_hat: ArrayLike, offsets: ArrayLike, *, mean: ArrayLike, scale: ArrayLike
 ) -> Similarity:
     """Compare items with their reconstructions.
 
@@ -51,8 +51,8 @@ def similarity(
         Where the items start and end; (0, 1, ..., N) for utterance embeddings.
     mean : array_like, shape [D]
         μ of the scaling.
-    scale : float > 0
-        s of the scaling.
+    scale : float > 0 or array_like, shape [D]
+        s of the scaling, one number or one per dimension.
 
     Returns
     -------
@@ -66,14 +66,17 @@ def similarity(
     frames, frames_hat = _pair("z", z, "z_hat", z_hat)
     bounds = item_offsets(offsets, len(frames))
     origin = matrix("mean", np.atleast_2d(np.asarray(mean)), num_dims=frames.shape[1])
-    if not (np.isfinite(scale) and scale > 0):
-        raise InputError(f"The scale is {scale}; it must be a positive number.")
+    unit = np.asarray(scale, dtype=np.float64)
+    if unit.shape not in ((), (frames.shape[1],)) or not (np.isfinite(unit) & (unit > 0)).all():
+        raise InputError(
+            f"The scale is {scale}; it must be a positive number, or one per dimension."
+        )
     means, means_hat = _over_frames(frames, bounds), _over_frames(frames_hat, bounds)
-    raw_means, raw_means_hat = origin + scale * means, origin + scale * means_hat
+    raw_means, raw_means_hat = origin + unit * means, origin + unit * means_hat
     return Similarity(
         distortion=_over_frames(np.square(frames - frames_hat).sum(axis=1), bounds),
         cos_raw_frames=_over_frames(
-            _cosine(origin + scale * frames, origin + scale * frames_hat, refuse_zero=True), bounds
+            _cosine(origin + unit * frames, origin + unit * frames_hat, refuse_zero=True), bounds
         ),
         cos_centred_frames=_over_frames(_cosine(frames, frames_hat), bounds),
         cos_raw_means=_cosine(raw_means, raw_means_hat, refuse_zero=True),

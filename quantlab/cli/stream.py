@@ -209,7 +209,7 @@ def decompress(
         "codec": loaded.fingerprint(),
         "recipe": str(loaded.card_.get("recipe", "")),
         "lam": coded.lam,
-        "lam_raw": coded.lam * loaded.scaling_.scale**2,
+        "lam_raw": loaded.scaling_.lam_raw(coded.lam),
         "mode": coded.mode,
         "of": card.pop("fingerprint", ""),
     }

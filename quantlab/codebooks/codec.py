@@ -123,13 +123,16 @@ class Codec:
         InputError
             Too few vectors, non-finite values, or dimensions that the groups do not divide.
         """
-        scaling = scaling or Scaling.fit(vectors, np.zeros(len(vectors), np.int8))
+        if scaling is None:
+            kind = self.settings.scaling
+            unlabelled = np.zeros(len(vectors), np.int8)
+            scaling = Scaling.fit(vectors, unlabelled, kind="scalar" if kind == "auto" else kind)
         y = scaling.forward(vectors)
         transform = None
         if self.settings.transform.kind == "klt":
             transform = Klt.fit(y, self.settings.transform.components)
             y = transform.forward(y)
-        fixed = tuple(ladder) or given_ladder(self.settings.ladder, scale=scaling.scale)
+        fixed = tuple(ladder) or given_ladder(self.settings.ladder, lam_unit=scaling.lam_unit)
         coded = fit_code(y, self.settings, ladder=fixed, rng=rng, groups=groups)
         self._parts = CodecParts(scaling, transform, coded.quantizer, coded.prior, coded.ladder)
         self.card_ = {
@@ -318,7 +321,7 @@ class Codec:
             **self.card_,
             "kind": "codec",
             "format": FORMAT_VERSION,
-            "scale": self.scaling_.scale,
+            "scale": self.parts_.scale_in_card,
             "prior": self.prior_.kind,
             "fingerprint": self.fingerprint(),
             "tensors": tensors,
@@ -355,7 +358,7 @@ class Codec:
     def _from_tensors(cls, card: dict[str, Any], tensors: dict[str, np.ndarray]) -> "Codec":
         codec = cls(CodecSettings.parse(card["settings"], where="card.json: settings"))
         codec._parts = CodecParts.from_tensors(
-            tensors, scale=float(card["scale"]), prior_kind=str(card["prior"])
+            tensors, scale=card["scale"], prior_kind=str(card["prior"])
         )
         codec.card_ = card
         if codec.fingerprint() != card["fingerprint"]:

@@ -18,29 +18,36 @@ _BISECTIONS = 14
 _PROBE_VECTORS = 2000
 
 
-def given_ladder(settings: LadderSettings, *, scale: float) -> tuple[float, ...]:
+def given_ladder(settings: LadderSettings, *, lam_unit: float) -> tuple[float, ...]:
     """Return the ladder that the settings fix, or ``()`` when it is to be found from data.
 
     Parameters
     ----------
     settings : LadderSettings
         The settings.
-    scale : float
-        The scalar s of the scaling; raw λ are divided by s².
+    lam_unit : float
+        One unit of λ in feature units squared per bit, s², by which raw λ are divided; NaN where
+        the dimensions have no common s.
 
     Raises
     ------
     ConfigError
-        The preset's smallest λ cannot be told from 0 at this scale.
+        The preset is asked for where dimensions have no common scale, or its smallest λ cannot be
+        told from 0 at this scale.
     """
     if settings.lams:
         return settings.lams
     if settings.preset == "auto":
         return ()
-    lams = tuple(round(_tidy(lam / scale**2), LAM_DECIMALS) for lam in PREDECESSOR_LAMS)
+    if np.isnan(lam_unit):
+        raise ConfigError(
+            "the predecessor's λ are in raw units, and dimensions that are scaled one by one share "
+            "none; leave the preset out, or set scaling: scalar"
+        )
+    lams = tuple(round(_tidy(lam / lam_unit), LAM_DECIMALS) for lam in PREDECESSOR_LAMS)
     if len(set(lams)) < len(lams):
         raise ConfigError(
-            f"the predecessor's λ are too small for embeddings of scale {scale:.3g}; "
+            f"the predecessor's λ are too small for embeddings of scale {lam_unit**0.5:.3g}; "
             "leave the preset out, or give lams"
         )
     return lams

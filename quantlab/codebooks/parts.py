@@ -59,10 +59,15 @@ class CodecParts:
     @property
     def parameter_bits(self) -> int:
         """Bits of codebooks, prior, scaling and rotation."""
-        scaling_bits = 32 * (len(self.scaling.mean) + 2)
+        scaling_bits = 32 * (len(self.scaling.mean) + max(np.size(self.scaling.scale), 2))
         rotation_bits = 0 if self.transform is None else 32 * self.transform.basis.size
         model_bits = self.quantizer.parameter_bits + self.prior.parameter_bits
         return model_bits + scaling_bits + rotation_bits
+
+    @property
+    def scale_in_card(self) -> float | None:
+        """The scalar of the scaling; None where each dimension has its own, kept as a tensor."""
+        return self.scaling.scale if isinstance(self.scaling.scale, float) else None
 
     def forward(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Scale and rotate feature vectors ``[N, D]``.
@@ -96,6 +101,8 @@ class CodecParts:
             "codebooks": self.quantizer.codebooks,
             "ladder": np.asarray(self.ladder, np.float64),
         }
+        if isinstance(self.scaling.scale, np.ndarray):
+            tensors["scale"] = self.scaling.scale
         if self.transform is not None:
             tensors |= {"basis": self.transform.basis, "variances": self.transform.variances}
         prior = self.prior.tensors()
@@ -103,9 +110,12 @@ class CodecParts:
 
     @classmethod
     def from_tensors(
-        cls, tensors: Mapping[str, np.ndarray], *, scale: float, prior_kind: str
+        cls, tensors: Mapping[str, np.ndarray], *, scale: float | None, prior_kind: str
     ) -> "CodecParts":
-        """Rebuild the parts; KeyError, InputError or IntegrityError when they are not whole."""
+        """Rebuild the parts; KeyError, InputError or IntegrityError when they are not whole.
+
+        `scale` is the scaling's scalar, None where each dimension has its own in the tensors.
+        """
         of_prior = {
             name.removeprefix(_PRIOR_PREFIX): array
             for name, array in tensors.items()
@@ -113,7 +123,7 @@ class CodecParts:
         }
         rotated = "basis" in tensors
         return cls(
-            Scaling(tensors["mean"], scale),
+            Scaling(tensors["mean"], tensors["scale"] if scale is None else scale),
             Klt(tensors["basis"], tensors["variances"]) if rotated else None,
             Quantizer(tensors["codebooks"]),
             prior_from_tensors(prior_kind, of_prior),
@@ -128,6 +138,6 @@ class CodecParts:
                 "format": FORMAT_VERSION,
                 "prior": self.prior.kind,
                 "tensors": tensors,
-                "scale": repr(self.scaling.scale),
+                "scale": repr(self.scale_in_card),
             }
         )

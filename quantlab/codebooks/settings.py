@@ -189,6 +189,11 @@ class PriorSettings(Settings):
 class CodecSettings(Settings):
     """Everything that shapes a codec."""
 
+    scaling: Literal["auto", "scalar", "standard", "none"] = "auto"
+    """How embeddings become z. ``scalar``: one mean vector and one number. ``standard``: each
+    dimension by its own standard deviation, for features in physical units. ``none``: as they are.
+    ``auto``: standard where the embedder says that its units are physical, else scalar."""
+
     scheme: Literal["residual", "trellis"] = "residual"
     """``residual``: RVQ or GRVQ with a prior. ``trellis``: scalar levels on principal axes, tied
     together by a trellis that is also the prior; `quantizer`, `beam` and `prior` do not matter."""

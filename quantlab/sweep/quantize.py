@@ -96,7 +96,7 @@ def quantize_set(
             "codec": codec.fingerprint(),
             "recipe": codec.card_.get("recipe", ""),
             "lam": lam,
-            "lam_raw": lam * codec.scaling_.scale**2,
+            "lam_raw": codec.scaling_.lam_raw(lam),
             "of": embeddings.fingerprint,
         },
     }

@@ -106,7 +106,7 @@ def _describe(
         "recipes": list(work.recipes),
         "protocols": _protocols(work),
         "ladder": list(ladder),
-        "lam_raw_per_lam": codec.scaling_.scale**2,
+        "lam_raw_per_lam": codec.scaling_.lam_raw(1.0),
         "mode": study.mode,
         "rate_control": study.rate_control,
         "probes": list(study.probes),

@@ -239,7 +239,7 @@ def _with_keys(
         mode=task.codec.study.mode,
         method=np.repeat(np.array([method for method, _, _ in parts], object), len(test)),
         lam=lams,
-        lam_raw=lams * codec.scaling_.scale**2,
+        lam_raw=lams * codec.scaling_.lam_unit,
         **{name: np.tile(items[name].to_numpy(object), len(parts)) for name in columns},
     )
 
