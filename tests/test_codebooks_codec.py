@@ -47,6 +47,50 @@ def test_scaling_has_unit_power_and_balances_emotions(rng: np.random.Generator) 
     assert scaling.inverse(scaling.forward(x)) == pytest.approx(x, abs=1e-4)
 
 
+def test_standard_scaling_is_that_of_each_dimension(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(500, 4)) * [1e-3, 1.0, 3e4, 0.0] + [0.1, -5.0, 1e5, 7.0]
+    scaling = Scaling.fit(x, np.zeros(500, int), kind="standard")
+    assert scaling.scale == pytest.approx([*x[:, :3].std(axis=0), 1.0], rel=1e-4)
+    z = scaling.forward(x)
+    assert z[:, :3].std(axis=0) == pytest.approx(1, rel=1e-3)
+    assert (z[:, 3] == 0).all()
+    assert scaling.inverse(z) == pytest.approx(x, rel=1e-4)
+    assert np.isnan(scaling.lam_unit)
+    assert scaling.lam_raw(2.0) is None
+    none = Scaling.fit(x, np.zeros(500, int), kind="none")
+    assert (none.forward(x) == x.astype(np.float32)).all()
+    assert none.lam_raw(2.0) == 2.0
+
+
+@pytest.mark.parametrize("scale", [0.0, np.nan, [1.0, 2.0, -1.0], [1.0, 2.0]])
+def test_scales_must_be_positive(scale: float | list[float]) -> None:
+    with pytest.raises(InputError, match="one number or 3"):
+        Scaling(np.zeros(3), np.asarray(scale) if isinstance(scale, list) else scale)
+
+
+@pytest.mark.parametrize("kind", ["standard", "none"])
+def test_codecs_of_other_scalings_survive_saving(
+    kind: str, data: np.ndarray, tmp_path: Path
+) -> None:
+    units = np.array([1e-3, 1, 1e3, 1, 1, 1]) if kind == "standard" else 1.0
+    settings = CodecSettings.parse({**SMALL, "scaling": kind})
+    fitted = Codec(settings).fit(data * units, rng=np.random.default_rng(0))
+    fitted.save(tmp_path / "codec")
+    again = Codec.load(tmp_path / "codec")
+    assert again.fingerprint() == fitted.fingerprint()
+    encoded = again.encode(data * units, 0.0)
+    assert (encoded.symbols == fitted.encode(data * units, 0.0).symbols).all()
+    restored = again.decode(encoded.symbols) / units
+    spread = data.var(axis=0)
+    assert (((restored - data) ** 2).mean(axis=0) < spread).all()
+
+
+def test_the_predecessors_ladder_needs_a_common_scale(data: np.ndarray) -> None:
+    settings = CodecSettings.parse({"scaling": "standard", "ladder": {"preset": "predecessor"}})
+    with pytest.raises(ConfigError, match="raw units"):
+        Codec(settings).fit(data, rng=np.random.default_rng(0))
+
+
 @pytest.mark.parametrize(
     ("x", "message"),
     [

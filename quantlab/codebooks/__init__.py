@@ -1,6 +1,7 @@
 """Codebook quantizers, rate-aware code choice, recipes, and the codec that joins them."""
 
-from quantlab.codebooks.codec import Codec, Encoded, Mode
+from quantlab.codebooks.checkpoints import import_checkpoint
+from quantlab.codebooks.codec import Codec
 from quantlab.codebooks.encoding import encode_direct, encode_paths
 from quantlab.codebooks.ladder import PREDECESSOR_LAMS, ladder_ends, make_ladder
 from quantlab.codebooks.parallel import fit_parallel
@@ -8,6 +9,7 @@ from quantlab.codebooks.paths import Paths, RateControlled, join_paths, make_pat
 from quantlab.codebooks.quantizer import Quantizer, uniform_prior
 from quantlab.codebooks.recipes import Recipe, capacity, parse_recipe, permuted_within, select
 from quantlab.codebooks.refine import Refined, refine, refine_ladder, refit_codebooks
+from quantlab.codebooks.results import Encoded, Mode
 from quantlab.codebooks.scaling import Scaling
 from quantlab.codebooks.search import SearchResult, price, search, search_exhaustive
 from quantlab.codebooks.settings import (
@@ -69,6 +71,7 @@ __all__ = [
     "fit_parallel",
     "fit_quantizer",
     "fit_trellis",
+    "import_checkpoint",
     "join_paths",
     "ladder_ends",
     "lam_for_bits",

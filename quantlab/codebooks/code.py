@@ -79,6 +79,22 @@ def _fit_residual(
     groups: np.ndarray | None,
 ) -> FittedCode:
     quantizer = fit_quantizer(y, settings.quantizer, rng=rng)
+    return fit_entropy(quantizer, y, settings, ladder=ladder, rng=rng, groups=groups)
+
+
+def fit_entropy(
+    quantizer: Quantizer,
+    y: np.ndarray,
+    settings: CodecSettings,
+    *,
+    ladder: tuple[float, ...],
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+) -> FittedCode:
+    """Fit prior and ladder to codebooks, and where the settings ask for it the codebooks to them.
+
+    Parameters as those of `fit_code`; `quantizer` holds the codebooks to start from.
+    """
     fitted = fit_prior(
         quantizer,
         y,

@@ -1,18 +1,19 @@
 """The codec: scaling, rotation, quantizer, prior and λ ladder; what is trained, saved and swept."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self, get_args
 
 import numpy as np
 
-from quantlab.codebooks.code import fit_code
+from quantlab.codebooks.code import fit_code, fit_entropy
 from quantlab.codebooks.encoding import encode_direct, encode_paths
 from quantlab.codebooks.ladder import given_ladder
 from quantlab.codebooks.parts import FORMAT_VERSION, CodecParts
 from quantlab.codebooks.paths import Paths
 from quantlab.codebooks.quantizer import Quantizer, uniform_prior
+from quantlab.codebooks.results import Encoded, Mode
 from quantlab.codebooks.scaling import Scaling
 from quantlab.codebooks.search import search
 from quantlab.codebooks.settings import LAM_DECIMALS, CodecSettings
@@ -23,33 +24,6 @@ from quantlab.store import load_tensors, provenance, read_json, save_tensors, wr
 
 _WEIGHTS = "weights.safetensors"
 _CARD = "card.json"
-
-Mode = Literal["path", "direct"]
-
-
-@dataclass(frozen=True, eq=False)
-class Encoded:
-    """Vectors after quantization at one λ.
-
-    Attributes
-    ----------
-    lam : float
-        Squared distance in z per bit.
-    symbols : np.ndarray [shape=(N, S), dtype=uint16]
-        Indices 0 … K, K being SKIP.
-    distortion : np.ndarray [shape=(N,), dtype=float64]
-        ‖z − ẑ‖² of each vector.
-    code_length_bits : np.ndarray [shape=(N,), dtype=float64]
-        Σ −log2 p of each vector.
-    mode : {"path", "direct"}
-        How the symbols were chosen.
-    """
-
-    lam: float
-    symbols: np.ndarray
-    distortion: np.ndarray
-    code_length_bits: np.ndarray
-    mode: Mode
 
 
 class Codec:
@@ -142,6 +116,60 @@ class Codec:
             **coded.about,
             **self._describe(y),
         }
+        return self
+
+    def adopt(
+        self,
+        quantizer: Quantizer,
+        *,
+        vectors: np.ndarray | None = None,
+        rng: np.random.Generator | None = None,
+        groups: np.ndarray | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Take codebooks that were trained elsewhere, on features as they are.
+
+        Parameters
+        ----------
+        quantizer : Quantizer
+            The codebooks.
+        vectors : np.ndarray [shape=(N, D)], optional
+            What prior and ladder are fitted to; without them all symbols cost the same and the
+            settings must give the ladder.
+        rng : np.random.Generator, optional
+            Source of all randomness; needed with `vectors`.
+        groups, about
+            As in `fit`.
+
+        Returns
+        -------
+        Codec
+            Itself, fitted, without scaling.
+
+        Raises
+        ------
+        InputError
+            No vectors and no ladder, vectors without `rng`, or of another width.
+        """
+        scaling = Scaling.none(quantizer.num_dims)
+        ladder = given_ladder(self.settings.ladder, lam_unit=1.0)
+        known: dict[str, Any] = {"settings": self.settings.model_dump(mode="json")}
+        if vectors is None:
+            if not ladder:
+                raise InputError(
+                    "without vectors there is nothing to find a ladder from; give vectors, or set "
+                    "ladder.lams or ladder.preset"
+                )
+            self._parts = CodecParts(scaling, None, quantizer, uniform_prior(quantizer), ladder)
+            known["parameter_bits"] = self.parameter_bits
+        else:
+            if rng is None:
+                raise InputError("fitting a prior needs rng; give np.random.default_rng(0)")
+            y = scaling.forward(vectors)
+            coded = fit_entropy(quantizer, y, self.settings, ladder=ladder, rng=rng, groups=groups)
+            self._parts = CodecParts(scaling, None, coded.quantizer, coded.prior, coded.ladder)
+            known |= {"num_prior_vectors": len(vectors), **coded.about, **self._describe(y)}
+        self.card_ = {**(about or {}), **known}
         return self
 
     def _describe(self, y: np.ndarray) -> dict[str, Any]:

@@ -1,14 +1,17 @@
-"""What a search returns, and what given symbols cost.
+"""What a search and a codec return, and what given symbols cost.
 
 Letters: ``N`` vectors, ``D`` dimensions, ``S`` symbols per vector.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from quantlab.codebooks.quantizer import Quantizer
 from quantlab.entropy import Prior
+
+Mode = Literal["path", "direct"]
 
 _BLOCK = 4096  # vectors priced at a time
 
@@ -38,6 +41,31 @@ class SearchResult:
             lam, self.code_length_bits, out=charge, where=np.isfinite(self.code_length_bits)
         )
         return self.distortion + charge
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Vectors after quantization at one λ.
+
+    Attributes
+    ----------
+    lam : float
+        Squared distance in z per bit.
+    symbols : np.ndarray [shape=(N, S), dtype=uint16]
+        Indices 0 … K, K being SKIP.
+    distortion : np.ndarray [shape=(N,), dtype=float64]
+        ‖z − ẑ‖² of each vector.
+    code_length_bits : np.ndarray [shape=(N,), dtype=float64]
+        Σ −log2 p of each vector.
+    mode : {"path", "direct"}
+        How the symbols were chosen.
+    """
+
+    lam: float
+    symbols: np.ndarray
+    distortion: np.ndarray
+    code_length_bits: np.ndarray
+    mode: Mode
 
 
 def price(quantizer: Quantizer, z: np.ndarray, symbols: np.ndarray, prior: Prior) -> SearchResult:

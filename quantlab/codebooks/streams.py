@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantlab.codebooks.codec import Codec, Mode
+from quantlab.codebooks.codec import Codec
+from quantlab.codebooks.results import Mode
 from quantlab.entropy import (
     CodingPrior,
     Stream,

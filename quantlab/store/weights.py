@@ -25,6 +25,7 @@ def load_torch_weights(path: str | Path) -> Any:
     ConfigError
         The installed PyTorch is too old to read such a file safely.
     """
+    import numpy as np
     import torch
 
     source = Path(path)
@@ -37,8 +38,14 @@ def load_torch_weights(path: str | Path) -> Any:
         raise ConfigError(
             f"PyTorch {torch.__version__} cannot read {source} safely; install 2.6 or later"
         )
+    # A mean of losses is often a NumPy number; building one runs no code.
+    scalar = np.float64(0).__reduce__()[0]
+    numbers = [np.dtype, type(np.dtype(np.float32)), type(np.dtype(np.float64))]
+    names = [f"numpy.{core}.multiarray.scalar" for core in ("core", "_core")]
+    allowed = [*numbers, *((scalar, name) for name in names)]
     try:
-        return torch.load(source, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(allowed):
+            return torch.load(source, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"cannot read {source}: {error.strerror or error}") from error
     except Exception as error:  # a foreign file can make the reader fail in any way
