@@ -1,6 +1,6 @@
-"""Run many tasks with progress, here or in worker processes; a failure ends only its own task."""
+"""Run many tasks with progress: here, in worker processes or on Ray."""
 
-from quantlab.engine.progress import Ticker
-from quantlab.engine.tasks import Outcome, default_workers, run_tasks
+from quantlab.engine.progress import Counter, Ticker
+from quantlab.engine.tasks import EngineName, Outcome, default_workers, run_tasks
 
-__all__ = ["Outcome", "Ticker", "default_workers", "run_tasks"]
+__all__ = ["Counter", "EngineName", "Outcome", "Ticker", "default_workers", "run_tasks"]

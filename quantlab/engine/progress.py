@@ -72,6 +72,43 @@ class Ticker:
         sys.stderr.flush()
 
 
+class Counter:
+    """A progress callback for functions that report how many of how many are done.
+
+    Parameters
+    ----------
+    label : str
+        What is being done.
+    shown : bool
+        Whether to show anything at all.
+
+    Examples
+    --------
+    >>> with Counter("index", shown=False) as counter:
+    ...     counter(1, 2)
+    """
+
+    def __init__(self, label: str, *, shown: bool = True) -> None:
+        self._label = label
+        self._shown = shown
+        self._ticker: Ticker | None = None
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        if self._ticker is not None:
+            self._ticker.__exit__(*details)
+
+    def __call__(self, done: int, total: int) -> None:
+        """Take note that `done` of `total` pieces are finished."""
+        if self._ticker is None:
+            self._ticker = Ticker(self._label, total, shown=self._shown).__enter__()
+        self._ticker.advance(done - self._done)
+        self._done = done
+
+
 def _terminal_bar():
     from rich.console import Console
     from rich.progress import (

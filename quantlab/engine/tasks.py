@@ -1,18 +1,24 @@
-"""Independent tasks, run in order in this process or side by side in worker processes.
+"""Independent tasks, run in order in this process, in worker processes or on a Ray cluster.
 
 A task writes its own result, so an interruption loses only what was in flight. Results do not
-depend on the number of workers: each task runs on one BLAS thread and brings its own seed.
+depend on where tasks run, or on how many workers: each runs on one BLAS thread and brings its own
+seed.
 """
 
 import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import partial
+from typing import Any, Literal, cast
 
 from quantlab.compat import single_thread
+from quantlab.engine.cluster import run_on_ray
 from quantlab.engine.progress import Ticker
 from quantlab.errors import QuantlabError
+
+EngineName = Literal["local", "ray"]
+"""Worker processes of this machine, or a Ray cluster."""
 
 _POOL_RESTARTS = 2
 
@@ -50,6 +56,7 @@ def run_tasks(
     *,
     label: str,
     workers: int = 1,
+    engine: EngineName = "local",
     progress: bool = True,
 ) -> list[Outcome]:
     """Call `function` on every argument; an exception ends its own task only.
@@ -63,7 +70,10 @@ def run_tasks(
     label : str
         What the progress line calls the work.
     workers : int
-        Processes to use, ≥ 1; with 1 everything runs in this process.
+        Processes to use, ≥ 1; with 1 everything runs in this process. A Ray cluster at
+        ``RAY_ADDRESS`` uses the cores it has.
+    engine : {"local", "ray"}
+        Where tasks run; on Ray even a single worker is another process.
     progress : bool
         Whether to show progress.
 
@@ -76,20 +86,25 @@ def run_tasks(
     ------
     QuantlabError
         Worker processes died again and again, for want of memory for instance.
+    ConfigError
+        The engine is not there.
     KeyboardInterrupt
         The user interrupted; finished tasks have written their results.
     """
     outcomes: dict[int, Outcome] = {}
     with Ticker(label, len(arguments), shown=progress) as ticker:
-        for outcome in _run(function, list(enumerate(arguments)), max(workers, 1)):
+        for outcome in _run(function, list(enumerate(arguments)), max(workers, 1), engine):
             outcomes[outcome.index] = outcome
             ticker.advance()
     return [outcomes[index] for index in range(len(arguments))]
 
 
 def _run(
-    function: Callable[[Any], Any], tasks: list[tuple[int, Any]], workers: int
+    function: Callable[[Any], Any], tasks: list[tuple[int, Any]], workers: int, engine: EngineName
 ) -> Iterator[Outcome]:
+    if engine == "ray" and tasks:
+        yield from run_on_ray(partial(_guarded_task, function), tasks, workers)
+        return
     if workers == 1 or len(tasks) < 2:
         for index, argument in tasks:
             yield _guarded(function, index, argument)
@@ -124,3 +139,7 @@ def _guarded(function: Callable[[Any], Any], index: int, argument: Any) -> Outco
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         return Outcome(index, None, text, traceback.format_exc())
+
+
+def _guarded_task(function: Callable[[Any], Any], task: tuple[int, Any]) -> Outcome:
+    return _guarded(function, *task)
