@@ -33,7 +33,7 @@ def _write(folder: Path, arrays: list[np.ndarray], dtype: str = "float32") -> No
 def test_frames_come_back_in_any_order_across_shards(
     tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quantlab.embedders.sets._SHARD_BYTES", 60)
+    monkeypatch.setattr("quantlab.embedders.writer._SHARD_BYTES", 60)
     arrays = [rng.normal(size=(length, 3)).astype(np.float32) for length in (4, 1, 9, 2, 30, 5)]
     _write(tmp_path / "s", arrays)
     opened = open_set(tmp_path / "s", verify=True)

@@ -6,9 +6,13 @@ one further class in `EMBEDDERS`.
 
 from quantlab.embedders.cache import default_cache
 from quantlab.embedders.embed import EMBEDDERS, Embedded, embed_manifest, get_embedder
+from quantlab.embedders.emotion2vec import Emotion2vec, Emotion2vecSettings
 from quantlab.embedders.functionals import Functionals, FunctionalsSettings
+from quantlab.embedders.heads import Head
+from quantlab.embedders.joined import join_sets, open_sets
 from quantlab.embedders.protocol import Embedder, Level
-from quantlab.embedders.sets import ITEM_SCHEMA, EmbeddingSet, Frames, open_set, write_set
+from quantlab.embedders.sets import ITEM_SCHEMA, EmbeddingSet, Frames, open_set
+from quantlab.embedders.writer import write_set
 
 __all__ = [
     "EMBEDDERS",
@@ -16,13 +20,18 @@ __all__ = [
     "Embedded",
     "Embedder",
     "EmbeddingSet",
+    "Emotion2vec",
+    "Emotion2vecSettings",
     "Frames",
     "Functionals",
     "FunctionalsSettings",
+    "Head",
     "Level",
     "default_cache",
     "embed_manifest",
     "get_embedder",
+    "join_sets",
     "open_set",
+    "open_sets",
     "write_set",
 ]

@@ -5,12 +5,13 @@ content is embedded once and two files of one name never meet.
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from quantlab.errors import InputError, IntegrityError
-from quantlab.store import load_tensors, save_tensors
+from quantlab.store import map_tensors, save_tensors
 
 
 def default_cache() -> Path:
@@ -27,14 +28,35 @@ def cache_path(cache: Path, *, embedder_fingerprint: str, clip_sha256: str) -> P
     return folder / f"{clip_sha256}.safetensors"
 
 
-def read_cached(path: Path) -> np.ndarray | None:
-    """Return the cached frames ``[T, D]``, or None when there are none that are whole."""
+@dataclass(frozen=True, eq=False)
+class CachedClip:
+    """What is kept of a clip.
+
+    Attributes
+    ----------
+    frames : np.ndarray [shape=(T, D)]
+        Its vectors, mapped from disk: single precision for one vector, half for frames where the
+        set will have no more.
+    mean : np.ndarray [shape=(D,), dtype=float32]
+        Their mean, taken before rounding.
+    """
+
+    frames: np.ndarray
+    mean: np.ndarray
+
+
+def read_cached(path: Path) -> CachedClip | None:
+    """Return what is cached of a clip, or None when nothing whole is."""
     try:
-        return load_tensors(path)["frames"]
+        tensors = map_tensors(path)
+        return CachedClip(tensors["frames"], tensors["mean"])
     except (InputError, IntegrityError, KeyError):
         return None
 
 
-def write_cached(path: Path, frames: np.ndarray) -> None:
+def write_cached(path: Path, frames: np.ndarray, *, half: bool) -> None:
     """Keep frames ``[T, D]``; a second writer of the same key changes nothing."""
-    save_tensors(path, {"frames": np.asarray(frames, np.float32)})
+    mean = frames.mean(axis=0, dtype=np.float64).astype(np.float32)
+    fits = half and len(frames) > 1 and np.abs(frames).max() <= np.finfo(np.float16).max
+    kept = frames.astype(np.float16 if fits else np.float32)
+    save_tensors(path, {"frames": kept, "mean": mean})

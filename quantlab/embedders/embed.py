@@ -1,26 +1,42 @@
-"""A corpus becomes an embedding set: clip by clip through the cache, so it can stop and resume."""
+"""A corpus becomes an embedding set: clip by clip through the cache, so it can stop and resume.
+
+A clip whose file has the size and time that the manifest noted, and whose embedding is in the
+cache, is not opened again.
+"""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from quantlab.audio import Clip
+from quantlab.config import fingerprint
 from quantlab.corpora import READERS, Manifest
-from quantlab.embedders.cache import cache_path, default_cache, read_cached, write_cached
+from quantlab.embedders.cache import (
+    CachedClip,
+    cache_path,
+    default_cache,
+    read_cached,
+    write_cached,
+)
+from quantlab.embedders.emotion2vec import Emotion2vec
 from quantlab.embedders.functionals import Functionals
 from quantlab.embedders.protocol import Embedder, Level
-from quantlab.embedders.sets import ITEM_SCHEMA, EmbeddingSet, open_set, write_set
-from quantlab.engine import run_tasks
+from quantlab.embedders.sets import ITEM_SCHEMA, EmbeddingSet, open_set
+from quantlab.embedders.writer import write_set
+from quantlab.engine import EngineName, run_tasks
 from quantlab.errors import ConfigError, InputError, IntegrityError, QuantlabError
 
 SKIPPED_COLUMNS = ["path", "error", "reason"]
 _CLIPS_PER_TASK = 8
+_BATCHES_PER_TASK = 4
 
-EMBEDDERS = {"functionals": Functionals}
+EMBEDDERS: Mapping[str, type[Any]] = {"functionals": Functionals, "emotion2vec": Emotion2vec}
 """Embedder name to class. A further embedder is one class that fulfils `Embedder`."""
 
 
@@ -46,8 +62,18 @@ class _Task:
     embedder: Embedder
     level: Level
     cache: Path
+    half: bool
     keep_silent: bool
     max_duration_s: float
+    verify: bool
+
+    def place(self, sha256: str) -> Path:
+        embedder = self.embedder.fingerprint(self.level)
+        return cache_path(self.cache, embedder_fingerprint=embedder, clip_sha256=sha256)
+
+
+_Fate = tuple[str, str, str]
+"""Content key of an embedded clip, or ``""`` with error class and reason."""
 
 
 def get_embedder(name: str, settings: dict[str, Any] | None = None) -> Embedder:
@@ -71,16 +97,19 @@ def embed_manifest(
     *,
     level: Level = "utterance",
     workers: int = 1,
+    engine: EngineName = "local",
     cache: Path | None = None,
     licence: str = "",
     source: str = "",
     keep_silent: bool = False,
     max_duration_s: float = 600.0,
+    verify: bool = False,
     progress: bool = True,
 ) -> Embedded:
     """Embed every clip of a manifest into an embedding set.
 
-    Finished clips stay in the cache, so a run that was stopped goes on where it was.
+    Finished clips stay in the cache and finished shards in the set's folder, so a run that was
+    stopped goes on where it was, and a clip that is unchanged is not opened again.
 
     Parameters
     ----------
@@ -94,6 +123,8 @@ def embed_manifest(
         One vector per clip, or frames.
     workers : int
         Processes to use.
+    engine : {"local", "ray"}
+        Where they run; on Ray every worker must see corpus and cache under the same paths.
     cache : Path, optional
         Where finished embeddings are kept; `default_cache` when absent.
     licence : str
@@ -104,6 +135,8 @@ def embed_manifest(
         Whether to embed silent clips; their embedding is of the noise floor.
     max_duration_s : float
         Longer clips are skipped.
+    verify : bool
+        Whether to read and hash the files again whose size and time are as the manifest says.
     progress : bool
         Whether to show progress.
 
@@ -118,81 +151,160 @@ def embed_manifest(
         No clip could be embedded.
     """
     place = cache or default_cache()
-    rows = np.arange(len(manifest))
+    about = embedder.card()
+    half = about.get("units") != "physical"  # a count may be large, a ratio small: no half digits
+    groups = _groups(manifest, embedder.batch_seconds)
     tasks = [
         _Task(
-            manifest.subset(rows[start : start + _CLIPS_PER_TASK]),
-            embedder,
-            level,
-            place,
-            keep_silent,
-            max_duration_s,
+            manifest.subset(rows), embedder, level, place, half, keep_silent, max_duration_s, verify
         )
-        for start in range(0, len(rows), _CLIPS_PER_TASK)
+        for rows in groups
     ]
-    outcomes = run_tasks(_embed_task, tasks, label="embed", workers=workers, progress=progress)
-    keys: list[str] = []
-    skipped: list[tuple[str, str, str]] = []
-    for task, outcome in zip(tasks, outcomes, strict=True):
+    outcomes = run_tasks(
+        _embed_task, tasks, label="embed", workers=workers, engine=engine, progress=progress
+    )
+    fates: list[_Fate] = [("", "", "")] * len(manifest)
+    for rows, outcome in zip(groups, outcomes, strict=True):
         if outcome.error:
             raise QuantlabError(f"embedding failed: {outcome.error}\n{outcome.trace}")
-        paths = task.manifest.items["path"].astype(str)
-        for path, (key, error, reason) in zip(paths, outcome.value, strict=True):
-            keys.append(key)
-            if error:
-                skipped.append((path, error, reason))
-    kept = np.flatnonzero([bool(key) for key in keys])
+        for row, fate in zip(rows.tolist(), outcome.value, strict=True):
+            fates[row] = fate
+    skipped = _skipped(manifest, fates)
+    kept = np.flatnonzero([bool(key) for key, _, _ in fates])
     if len(kept) == 0:
-        raise InputError(f"none of {len(keys)} clips could be embedded; first: {skipped[0][2]}")
+        first = skipped["reason"].iloc[0] if len(skipped) else "the manifest has no clips"
+        raise InputError(f"none of {len(fates)} clips could be embedded; first: {first}")
     card = {
         **_card(manifest, embedder, level),
         "licence": licence or "not stated; what is derived from a corpus carries its licence",
         "source": source,
-        "commands": [
-            f"quantlab index {manifest.root.name} --reader {_reader(manifest)} -o manifest.parquet",
-            f"quantlab embed manifest.parquet -o RUN --embedder {embedder.name} --level {level} "
-            f"--licence {shlex.quote(licence)} --source {shlex.quote(source)}",
-        ],
+        "commands": _commands(manifest, embedder, level, licence, source),
         "num_skipped": len(skipped),
     }
-    table = _items(manifest.items.iloc[kept], [keys[row] for row in kept])
-    paths = [
-        cache_path(place, embedder_fingerprint=embedder.fingerprint(level), clip_sha256=keys[row])
-        for row in kept
-    ]
-    write_set(folder, table, _read_all(paths), card=card)
-    return Embedded(open_set(folder), pd.DataFrame(skipped, columns=SKIPPED_COLUMNS, dtype=str))
+    keys = [fates[row][0] for row in kept]
+    identity = embedder.fingerprint(level)
+    paths = [cache_path(place, embedder_fingerprint=identity, clip_sha256=key) for key in keys]
+    head = embedder.head()
+    write_set(
+        folder,
+        _items(manifest.items.iloc[kept], keys),
+        lambda start: (_cached(path).frames for path in paths[start:]),
+        card=card,
+        dtype="float16" if half else "float32",
+        head=head,
+        posteriors=None if head is None else _posteriors(paths, head.probabilities),
+        job=fingerprint({"embedder": identity, "clips": keys}),
+    )
+    return Embedded(open_set(folder), skipped)
 
 
-def _embed_task(task: _Task) -> list[tuple[str, str, str]]:
-    """Embed some clips; for each return its content key, or ``""`` with error class and reason."""
-    return [_embed_one(task, row) for row in range(len(task.manifest))]
+def _groups(manifest: Manifest, batch_seconds: float) -> list[np.ndarray]:
+    """Return the rows of each task: in order, or where batches help, clips of like length."""
+    rows = np.arange(len(manifest))
+    if not batch_seconds:
+        return [rows[at : at + _CLIPS_PER_TASK] for at in range(0, len(rows), _CLIPS_PER_TASK)]
+    lengths = manifest.items["duration_s"].fillna(0).to_numpy()
+    order = np.argsort(lengths, kind="stable")
+    seconds = np.cumsum(lengths[order])
+    task = (seconds / (batch_seconds * _BATCHES_PER_TASK)).astype(np.int64)
+    return np.split(order, np.flatnonzero(np.diff(task)) + 1) if len(order) else []
 
 
-def _embed_one(task: _Task, row: int) -> tuple[str, str, str]:
+def _embed_task(task: _Task) -> list[_Fate]:
+    """Embed the clips of a task that are not in the cache yet."""
+    fates: dict[int, _Fate] = {}
+    clips: dict[int, Clip] = {}
+    for row in range(len(task.manifest)):
+        try:
+            known = _known(task, row)
+            if known:
+                fates[row] = (known, "", "")
+                continue
+            clip = task.manifest.read_clip(row, max_duration_s=task.max_duration_s)
+            if clip.flags.silent and not task.keep_silent:
+                path = task.manifest.items["path"].iloc[row]
+                raise InputError(f"{path} is silent; its embedding would be of the noise floor")
+            if read_cached(task.place(clip.sha256)) is None:
+                clips[row] = clip
+            fates[row] = (clip.sha256, "", "")
+        except (InputError, IntegrityError) as error:
+            fates[row] = ("", type(error).__name__, str(error))
+        if clips and not _fits(clips, task.embedder.batch_seconds):
+            _embed_clips(task, clips, fates)
+            clips = {}
+    _embed_clips(task, clips, fates)
+    return [fates[row] for row in range(len(task.manifest))]
+
+
+def _known(task: _Task, row: int) -> str:
+    """Return a clip's content key when it need not be read: unchanged, usable and in the cache."""
+    item = task.manifest.items.iloc[row]
+    too_long = not item["duration_s"] <= task.max_duration_s
+    silent = "silent" in str(item["flags"]).split() and not task.keep_silent
+    if task.verify or too_long or silent or not item["sha256"]:
+        return ""
     try:
-        clip = task.manifest.read_clip(row, max_duration_s=task.max_duration_s)
-        if clip.flags.silent and not task.keep_silent:
-            path = task.manifest.items["path"].iloc[row]
-            raise InputError(f"{path} is silent; its embedding would be of the noise floor")
-        target = cache_path(
-            task.cache,
-            embedder_fingerprint=task.embedder.fingerprint(task.level),
-            clip_sha256=clip.sha256,
-        )
-        if read_cached(target) is None:
-            write_cached(target, task.embedder.embed(clip, level=task.level))
-        return clip.sha256, "", ""
+        status = task.manifest.path_of(row).stat()
+    except OSError:
+        return ""
+    if (status.st_size, status.st_mtime_ns) != (item["size"], item["mtime"]):
+        return ""
+    key = str(item["sha256"])
+    return key if read_cached(task.place(key)) is not None else ""
+
+
+def _fits(clips: dict[int, Clip], batch_seconds: float) -> bool:
+    """Whether a batch has room for one clip more of the same length."""
+    longest = max(clip.duration_s for clip in clips.values())
+    return (len(clips) + 1) * longest <= batch_seconds
+
+
+def _embed_clips(task: _Task, clips: dict[int, Clip], fates: dict[int, _Fate]) -> None:
+    """Embed clips together; where one of them cannot be embedded, one by one."""
+    if not clips:
+        return
+    try:
+        arrays = task.embedder.embed_batch(list(clips.values()), level=task.level)
     except (InputError, IntegrityError) as error:
-        return "", type(error).__name__, str(error)
+        if len(clips) == 1:
+            fates[next(iter(clips))] = ("", type(error).__name__, str(error))
+            return
+        for row, clip in clips.items():
+            _embed_clips(task, {row: clip}, fates)
+        return
+    for clip, frames in zip(clips.values(), arrays, strict=True):
+        write_cached(task.place(clip.sha256), frames, half=task.half)
 
 
-def _read_all(paths: Sequence[Path]) -> Iterator[np.ndarray]:
-    for path in paths:
-        frames = read_cached(path)
-        if frames is None:
-            raise IntegrityError(f"the cached embedding {path} is gone or damaged; run embed again")
-        yield frames
+def _cached(path: Path) -> CachedClip:
+    found = read_cached(path)
+    if found is None:
+        path.unlink(missing_ok=True)
+        raise IntegrityError(f"the cached embedding {path} is gone or damaged; run embed again")
+    return found
+
+
+def _posteriors(paths: Sequence[Path], probabilities: Any) -> np.ndarray:
+    """Return the class probabilities [N, C] of the clips' means, some hundred at a time."""
+    blocks = []
+    for part in _blocks(paths):
+        blocks.append(probabilities(np.stack([_cached(path).mean for path in part])))
+    return np.concatenate(blocks)
+
+
+def _blocks(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    for _, part in groupby(enumerate(paths), key=lambda pair: pair[0] // 256):
+        yield [path for _, path in part]
+
+
+def _skipped(manifest: Manifest, fates: Sequence[_Fate]) -> pd.DataFrame:
+    paths = manifest.items["path"].astype(str)
+    rows = [
+        (path, error, reason)
+        for path, (_, error, reason) in zip(paths, fates, strict=True)
+        if error
+    ]
+    return pd.DataFrame(rows, columns=SKIPPED_COLUMNS, dtype=str)
 
 
 def _items(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -202,16 +314,25 @@ def _items(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return table.assign(sha256=keys)
 
 
-def _reader(manifest: Manifest) -> str:
-    """Return the reader that gives these labels: the corpus's own where there is one."""
+def _commands(
+    manifest: Manifest, embedder: Embedder, level: Level, licence: str, source: str
+) -> list[str]:
+    """Return what to type to make the set again."""
     corpora = set(manifest.items["corpus"].astype(str))
-    return next(iter(corpora)) if len(corpora) == 1 and corpora <= set(READERS) else "auto"
+    own = len(corpora) == 1 and corpora <= set(READERS)
+    reader = next(iter(corpora)) if own else "auto"
+    return [
+        f"quantlab index {manifest.root.name} --reader {reader} -o manifest.parquet",
+        f"quantlab embed manifest.parquet -o RUN --embedder {embedder.name} --level {level} "
+        f"--licence {shlex.quote(licence)} --source {shlex.quote(source)}",
+    ]
 
 
 def _card(manifest: Manifest, embedder: Embedder, level: Level) -> dict[str, Any]:
     items = manifest.items
     return {
         "embedder": embedder.card(),
+        "embedder_fingerprint": embedder.fingerprint(level),
         "level": level,
         "frame_rate_hz": embedder.frame_rate_hz if level == "frame" else None,
         "corpora": sorted(set(items["corpus"].astype(str)) - {""}),

@@ -7,6 +7,7 @@ is learned. Utterance vectors are 48 banks of ten numbers, four banks to a theme
 Letters: T frames, D dimensions.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -96,6 +97,11 @@ class Functionals:
         """The settings it was made with."""
         return self._settings
 
+    @property
+    def batch_seconds(self) -> float:
+        """It works clip by clip."""
+        return 0.0
+
     def num_dims(self, level: Level) -> int:
         """Return D: 480 for utterances, 120 for frames."""
         return len(self.feature_names(level))
@@ -159,6 +165,14 @@ class Functionals:
         in_units = (raw - centre) / spread
         bounded = self._settings.bound * np.tanh(in_units / self._settings.bound)
         return bounded.reshape(len(raw), -1).astype(np.float32)
+
+    def embed_batch(self, clips: Sequence[Clip], *, level: Level) -> list[np.ndarray]:
+        """Embed clips one by one."""
+        return [self.embed(clip, level=level) for clip in clips]
+
+    def head(self) -> None:
+        """There is no classifier."""
+        return None
 
     def card(self) -> dict[str, Any]:
         """Return what a reader must know: name, version, licence, training, settings, dims."""

@@ -1,11 +1,13 @@
 """What every embedder offers, whatever computes its vectors."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
 from quantlab.audio import Clip
 from quantlab.config import Settings
+from quantlab.embedders.heads import Head
 
 Level = Literal["utterance", "frame"]
 """One vector per clip, or one per frame."""
@@ -13,6 +15,9 @@ Level = Literal["utterance", "frame"]
 
 class Embedder(Protocol):
     """Turns a clip into vectors. Equal clips give equal bytes.
+
+    An embedder holds its settings only, so that it can be sent to worker processes; a model that it
+    needs is loaded once per process.
 
     Attributes
     ----------
@@ -31,6 +36,11 @@ class Embedder(Protocol):
     @property
     def settings(self) -> Settings:
         """The settings it was made with."""
+        ...
+
+    @property
+    def batch_seconds(self) -> float:
+        """Seconds of audio, padding included, that it takes at once; 0 for clip by clip."""
         ...
 
     def num_dims(self, level: Level) -> int:
@@ -57,6 +67,14 @@ class Embedder(Protocol):
         InputError
             What was given is no `Clip`, or the level is unknown.
         """
+        ...
+
+    def embed_batch(self, clips: Sequence[Clip], *, level: Level) -> list[np.ndarray]:
+        """Return what `embed` gives of each clip, within the embedder's stated tolerance."""
+        ...
+
+    def head(self) -> Head | None:
+        """Return the classifier that came with the embedder; None when there is none."""
         ...
 
     def card(self) -> dict[str, Any]:

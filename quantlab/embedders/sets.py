@@ -2,31 +2,23 @@
 
 Letters: ``N`` items, ``T`` frames of an item (1 for utterance embeddings), ``D`` dimensions. On
 disk a set is ``shards/*.safetensors`` (frames, offsets), ``items.parquet`` and ``card.json``, the
-last of which says that the set is whole.
+last of which says that the set is whole; where the embedder has a classifier of its own, also
+``head.safetensors`` and ``posteriors.parquet``. `writer` writes them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from quantlab.config import fingerprint
+from quantlab.embedders.heads import Head
 from quantlab.errors import InputError, IntegrityError
-from quantlab.store import (
-    check_tensors,
-    map_tensors,
-    provenance,
-    read_json,
-    read_table,
-    save_tensors,
-    write_json,
-    write_table,
-)
+from quantlab.store import check_tensors, load_tensors, map_tensors, read_json, read_table
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 ITEM_SCHEMA = {
     "item": "string",
     "corpus": "string",
@@ -34,15 +26,21 @@ ITEM_SCHEMA = {
     "speaker": "string",
     "gender": "string",
     "emotion": "string",
+    "emotion_raw": "string",
     "text_id": "string",
+    "votes": "string",
+    "split": "string",
+    "session": "string",
     "duration_s": "float64",
     "sha256": "string",
     "flags": "string",
     "num_frames": "int64",
 }
-_IDENTITY = ("item", "corpus", "language", "speaker", "emotion", "text_id")
-_SHARD_BYTES = 64 << 20
+CARD, ITEMS, SHARDS = "card.json", "items.parquet", "shards"
+HEAD, POSTERIORS = "head.safetensors", "posteriors.parquet"
+
 _VERIFY_BELOW_BYTES = 256 << 20
+_BLOCK_FRAMES = 16_384
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,19 +72,26 @@ class EmbeddingSet:
     ----------
     items : pd.DataFrame
         One row per item: item (a unique name), corpus, language, speaker, gender, emotion,
-        text_id, duration_s, sha256 (of the clip), flags, num_frames.
+        emotion_raw (the corpus's own label), text_id, votes, split, session, duration_s, sha256 (of
+        the clip), flags, num_frames.
     card : Mapping[str, Any]
         Embedder, level, licence, settings, fingerprint.
     shards : tuple[np.ndarray, ...]
         Read-only maps ``[t, D]`` in half or single precision.
     offsets : np.ndarray [shape=(N + 1,), dtype=int64]
         Where each item starts in the shards put end to end.
+    head : Head or None
+        The embedder's own classifier, where it has one.
+    posteriors : pd.DataFrame or None
+        Its class probabilities of every item: item, and one column per class.
     """
 
     items: pd.DataFrame
     card: Mapping[str, Any]
     shards: tuple[np.ndarray, ...]
     offsets: np.ndarray
+    head: Head | None = None
+    posteriors: pd.DataFrame | None = None
 
     @property
     def num_items(self) -> int:
@@ -136,123 +141,20 @@ class EmbeddingSet:
     def time_means(self, items: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Return the mean over frames of some items (all by default), float32 ``[N, D]``."""
         rows = np.arange(self.num_items) if items is None else np.asarray(items, np.int64)
-        blocks = [
-            _block_means(self.frames(rows[start : start + 256]))
-            for start in range(0, len(rows), 256)
-        ]
-        return np.concatenate(blocks) if blocks else np.empty((0, self.num_dims), np.float32)
+        means = np.empty((len(rows), self.num_dims), np.float32)
+        before = np.concatenate([[0], np.cumsum(np.diff(self.offsets)[rows])])
+        start = 0
+        while start < len(rows):
+            full = np.searchsorted(before, before[start] + _BLOCK_FRAMES, side="right") - 1
+            end = max(int(full), start + 1)
+            means[start:end] = _block_means(self.frames(rows[start:end]))
+            start = end
+        return means
 
 
 def _block_means(frames: Frames) -> np.ndarray:
     sums = np.add.reduceat(frames.values, frames.offsets[:-1], axis=0, dtype=np.float64)
     return (sums / np.diff(frames.offsets)[:, None]).astype(np.float32)
-
-
-def write_set(
-    folder: str | Path,
-    items: pd.DataFrame,
-    frames: Iterable[np.ndarray],
-    *,
-    card: Mapping[str, Any],
-    dtype: Literal["float16", "float32"] = "float16",
-) -> None:
-    """Write an embedding set, shard by shard, never whole in memory.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Where to write; an older set there is replaced, its card first.
-    items : pd.DataFrame
-        One row per item with the columns of `ITEM_SCHEMA` but ``num_frames``.
-    frames : Iterable[np.ndarray]
-        One array ``[T, D]``, T ≥ 1, per row of `items`, in the same order.
-    card : Mapping[str, Any]
-        What the card says beside format, shape and checksums: embedder, level, licence, settings.
-    dtype : {"float16", "float32"}
-        Precision on disk.
-
-    Raises
-    ------
-    InputError
-        Numbers of items and arrays differ, shapes differ, or values are not finite.
-    """
-    place = Path(folder)
-    (place / "card.json").unlink(missing_ok=True)
-    writer = _ShardWriter(place / "shards", np.dtype(dtype))
-    lengths = [writer.add(np.asarray(array)) for array in frames]
-    if len(lengths) != len(items) or not lengths:
-        raise InputError(f"{len(lengths)} embeddings for {len(items)} items; nothing was written")
-    shards = writer.close()
-    table = items.assign(num_frames=np.asarray(lengths, np.int64)).loc[:, list(ITEM_SCHEMA)]
-    if table["item"].duplicated().any():
-        raise InputError(f"item names repeat: {table['item'][table['item'].duplicated()].iloc[0]}")
-    write_table(place / "items.parquet", table, schema=ITEM_SCHEMA)
-    identity = fingerprint(
-        {
-            "format": FORMAT_VERSION,
-            "shards": [entry["frames"]["sha256"] for entry in shards.values()],
-            "labels": {name: table[name].astype(str).tolist() for name in _IDENTITY},
-            "lengths": lengths,
-        }
-    )
-    write_json(
-        place / "card.json",
-        {
-            **card,
-            "kind": "embedding set",
-            "format": FORMAT_VERSION,
-            "num_items": len(items),
-            "num_frames": int(np.sum(lengths)),
-            "num_dims": writer.num_dims,
-            "shards": shards,
-            "fingerprint": identity,
-            "provenance": provenance(),
-        },
-    )
-
-
-class _ShardWriter:
-    """Gathers items into shards of about 64 MiB."""
-
-    def __init__(self, folder: Path, dtype: np.dtype) -> None:
-        self.num_dims = 0
-        self._folder = folder
-        self._dtype = dtype
-        self._arrays: list[np.ndarray] = []
-        self._bytes = 0
-        self._cards: dict[str, Any] = {}
-
-    def add(self, array: np.ndarray) -> int:
-        if (
-            array.ndim != 2
-            or len(array) == 0
-            or (self.num_dims or array.shape[1]) != array.shape[1]
-        ):
-            raise InputError(f"an embedding has shape {array.shape}, expected [T, {self.num_dims}]")
-        self.num_dims = array.shape[1]
-        if not np.isfinite(array).all() or np.abs(array).max() > np.finfo(self._dtype).max:
-            raise InputError(f"an embedding holds values that {self._dtype} cannot hold")
-        self._arrays.append(array.astype(self._dtype))
-        self._bytes += self._arrays[-1].nbytes
-        if self._bytes >= _SHARD_BYTES:
-            self._flush()
-        return len(array)
-
-    def _flush(self) -> None:
-        name = f"{len(self._cards):05d}.safetensors"
-        lengths = [len(array) for array in self._arrays]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        tensors = {"frames": np.concatenate(self._arrays), "offsets": offsets}
-        self._cards[name] = save_tensors(self._folder / name, tensors)
-        self._arrays, self._bytes = [], 0
-
-    def close(self) -> dict[str, Any]:
-        if self._arrays:
-            self._flush()
-        for stale in self._folder.glob("*.safetensors"):
-            if stale.name not in self._cards:
-                stale.unlink()
-        return self._cards
 
 
 def open_set(folder: str | Path, *, verify: bool | None = None) -> EmbeddingSet:
@@ -278,21 +180,33 @@ def open_set(folder: str | Path, *, verify: bool | None = None) -> EmbeddingSet:
         A file is damaged or does not match the card.
     """
     place = Path(folder)
-    if not (place / "card.json").is_file():
+    if not (place / CARD).is_file():
         raise InputError(f"{place} holds no embedding set; run: quantlab embed MANIFEST -o RUN")
-    card = read_json(place / "card.json")
+    card = read_json(place / CARD)
     if not isinstance(card, dict) or card.get("format") != FORMAT_VERSION:
-        raise IntegrityError(f"{place / 'card.json'} is of another format; embed the corpus again")
+        raise IntegrityError(f"{place / CARD} is of another format; embed the corpus again")
     try:
         shards, offsets = _open_shards(place, card, verify)
-        items = read_table(place / "items.parquet")
+        items = read_table(place / ITEMS)
         if list(items.columns) != list(ITEM_SCHEMA) or len(items) != len(offsets) - 1:
-            raise IntegrityError(f"{place}: items.parquet does not fit the shards; embed again")
+            raise IntegrityError(f"{place}: {ITEMS} does not fit the shards; embed again")
+        head, posteriors = _open_head(place, card, len(items))
     except KeyError as error:
-        raise IntegrityError(
-            f"{place / 'card.json'} lacks {error}; embed the corpus again"
-        ) from None
-    return EmbeddingSet(items, card, shards, offsets)
+        raise IntegrityError(f"{place / CARD} lacks {error}; embed the corpus again") from None
+    return EmbeddingSet(items, card, shards, offsets, head, posteriors)
+
+
+def _open_head(
+    place: Path, card: Mapping[str, Any], num_items: int
+) -> tuple[Head | None, pd.DataFrame | None]:
+    if not card.get("head"):
+        return None, None
+    tensors = load_tensors(place / HEAD, card["head"]["tensors"])
+    head = Head(tuple(card["head"]["classes"]), tensors["weight"], tensors["bias"])
+    posteriors = read_table(place / POSTERIORS)
+    if list(posteriors.columns) != ["item", *head.classes] or len(posteriors) != num_items:
+        raise IntegrityError(f"{place}: {POSTERIORS} does not fit the items; embed again")
+    return head, posteriors
 
 
 def _open_shards(
@@ -301,11 +215,11 @@ def _open_shards(
     maps, offsets = [], [np.zeros(1, np.int64)]
     total = 2 * card["num_frames"] * card["num_dims"]
     for name, tensors_card in card["shards"].items():
-        tensors = map_tensors(place / "shards" / name)
+        tensors = map_tensors(place / SHARDS / name)
         if verify or (verify is None and total < _VERIFY_BELOW_BYTES):
-            check_tensors(place / "shards" / name, tensors, tensors_card)
+            check_tensors(place / SHARDS / name, tensors, tensors_card)
         if tensors["frames"].shape[1] != card["num_dims"]:
-            raise IntegrityError(f"{place / 'shards' / name} has another width than its card says")
+            raise IntegrityError(f"{place / SHARDS / name} has another width than its card says")
         offsets.append(tensors["offsets"][1:] + offsets[-1][-1])
         maps.append(tensors["frames"])
     return tuple(maps), np.concatenate(offsets)

@@ -33,6 +33,10 @@ def load_torch_weights(path: str | Path) -> Any:
         raise InputError(f"{source} is not there; give the checkpoint file")
     if source.stat().st_size == 0:
         raise InputError(f"{source} is empty; download it again")
+    try:
+        source.open("rb").close()
+    except OSError as error:
+        raise InputError(f"cannot read {source}: {error.strerror or error}") from error
     version = tuple(int(part) for part in re.findall(r"\d+", torch.__version__)[:2])
     if version < _LEAST_TORCH:
         raise ConfigError(
@@ -46,8 +50,6 @@ def load_torch_weights(path: str | Path) -> Any:
     try:
         with torch.serialization.safe_globals(allowed):
             return torch.load(source, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(f"cannot read {source}: {error.strerror or error}") from error
     except Exception as error:  # a foreign file can make the reader fail in any way
         raise IntegrityError(
             f"{source} is damaged, or holds more than tensors and plain values, which are all that "

@@ -31,7 +31,8 @@ class Row:
     `emotion` is a word that `canonical_emotion` understands, `emotion_raw` the corpus's own
     label, `votes` a JSON object from canonical emotion to number of annotators, `session` the
     recording session where the corpus has some, `attributes` a JSON object of what else the corpus
-    says of the clip (``{"valence": 2.5}``, ``{"intensity": "high"}``). `where` names the table and line that the row came from, "" when it came from a name.
+    says of the clip (``{"valence": 2.5}``, ``{"intensity": "high"}``). `where` names the table and
+    line that the row came from, "" when it came from a name.
     """
 
     path: str
