@@ -44,6 +44,20 @@ def choose_device(device: str = "auto") -> str:
     return "cpu"
 
 
+def describe_device() -> str:
+    """Say in a few words which device ``auto`` takes, and which PyTorch drives it."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return f"CPU, PyTorch {torch.__version__}"
+    properties = torch.cuda.get_device_properties(0)
+    half = "bfloat16" if torch.cuda.is_bf16_supported() else "no bfloat16"
+    return (
+        f"{properties.name}, {properties.total_memory / (1 << 30):.0f} GiB, {half}, "
+        f"PyTorch {torch.__version__}"
+    )
+
+
 @contextlib.contextmanager
 def single_thread() -> Iterator[None]:
     """Hold BLAS, OpenMP and PyTorch to one thread, so that sums are added in one order.

@@ -423,7 +423,7 @@ def test_one_speaker_leaves_new_sentences_only(tmp_path: Path) -> None:
         ({"recipes": ["balanced", "bias:sad"]}, "'bias:sad' is unknown"),
         ({"recipes": ["balanced", "balanced"]}, "each recipe once"),
         ({"seeds": []}, "at least one value"),
-        ({"data": {"corpus": "a", "embeddings": "b"}}, "not both"),
+        ({"data": {"corpus": "a", "embeddings": "b"}}, "give one of"),
         ({"name": "../x"}, "name"),
         ({"codec": {"quantiser": {}}}, "did you mean 'quantizer'"),
         ({"codec": {"prior": {"per_lam": True}}}, "no path .* set mode: direct"),

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from quantlab.cli import data, stream, study
+from quantlab.cli import data, doctor, stream, study
 from quantlab.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, QuantlabError
 
 app = typer.Typer(
@@ -38,6 +38,8 @@ for _command in (
     data.quantize,
     stream.compress,
     stream.decompress,
+    data.import_codec,
+    doctor.doctor,
 ):
     app.command()(_ending(_command))
 

@@ -2,38 +2,74 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from quantlab.cli.options import Quiet, Run, Workers, processes, say, skipped_code
+from quantlab.cli.options import Engine, Quiet, Run, Workers, processes, say, skipped_code
 from quantlab.errors import EXIT_OK, EXIT_PARTLY_DONE, InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from quantlab.sweep import RunFolder, StudySettings
 
 
+_PRIOR_VECTORS = 50_000
+
+
 def index(
-    folder: Annotated[Path, typer.Argument(help="Folder of a corpus.", show_default=False)],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of a corpus, or a table.", show_default=False)
+    ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Manifest to write.", show_default=False)
-    ],
+        Path | None, typer.Option("--output", "-o", help="Manifest to write.", show_default=False)
+    ] = None,
     reader: Annotated[
         str, typer.Option(help="Corpus reader; auto recognises the layout.")
     ] = "auto",
+    listing: Annotated[
+        bool, typer.Option("--list", help="List the corpora that are understood, and stop.")
+    ] = False,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(help="What a word of the corpus stands for, rage=angry; repeatable."),
+    ] = None,
+    merge: Annotated[
+        list[str] | None,
+        typer.Option(help="Count emotions as one, excited-happy for instance; repeatable."),
+    ] = None,
+    skip_unknown: Annotated[
+        bool, typer.Option("--skip-unknown", help="Leave out clips of unknown emotions.")
+    ] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Hash unchanged files again.")] = False,
     quiet: Quiet = False,
 ) -> int:
     """Turn a folder of clips into a manifest: one row per clip with its labels."""
-    from quantlab.corpora import Manifest, index_corpus
+    from quantlab.corpora import Manifest, describe_readers, index_corpus
+    from quantlab.engine import Counter
     from quantlab.store import write_csv
 
+    if listing:
+        _show_readers(describe_readers())
+        return EXIT_OK
+    if folder is None or output is None:
+        raise InputError("give the folder of a corpus and -o MANIFEST, or --list")
     previous = Manifest.load(output) if output.is_file() else None
-    with _Counter("index", quiet) as counter:
+    with Counter("index", shown=not quiet) as counter:
         indexed = index_corpus(
-            folder, corpus=reader, verify=verify, previous=previous, progress=counter
+            folder,
+            corpus=reader,
+            verify=verify,
+            previous=previous,
+            labels=_pairs(label, "--label", "rage=angry"),
+            merges=merge or (),
+            unknown_emotions="skip" if skip_unknown else "error",
+            progress=counter,
         )
     indexed.manifest.save(output)
+    for note in indexed.notes:
+        typer.echo(f"note: {note}", err=True)
     items = indexed.manifest.items
     say(
         f"{len(items)} clips, {items['duration_s'].sum() / 3600:.2f} h, "
@@ -48,8 +84,27 @@ def index(
     return EXIT_OK
 
 
+def _show_readers(readers: "pd.DataFrame") -> None:
+    for row in readers.to_dict("records"):
+        say(f"{row['reader']:<11} {row['description']} ({row['languages']}; {row['licence']})")
+        say(f"{'':<11} recognised by {row['looks_for']}")
+
+
+def _pairs(texts: list[str] | None, option: str, example: str) -> dict[str, str]:
+    pairs = {}
+    for text in texts or ():
+        key, separator, value = text.partition("=")
+        if not (separator and key.strip() and value.strip()):
+            raise InputError(f"{option} takes two words such as {example}, given {text!r}")
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
 def embed(
-    manifest: Annotated[Path, typer.Argument(help="Manifest.", show_default=False)],
+    manifests: Annotated[
+        list[Path],
+        typer.Argument(help="Manifest; several make one run of several corpora."),
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Run folder to make.", show_default=False)
     ],
@@ -57,6 +112,15 @@ def embed(
     level: Annotated[
         Literal["utterance", "frame"], typer.Option(help="One vector per clip, or 50 Hz frames.")
     ] = "utterance",
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Setting of the embedder, model=plus_large; repeatable."),
+    ] = None,
+    model: Annotated[str, typer.Option(help="Folder of the embedder's weights.")] = "",
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch published weights when they are not there.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "",
     licence: Annotated[
         str, typer.Option(help="Licence of the corpus, kept in every card derived from it.")
     ] = "",
@@ -69,40 +133,86 @@ def embed(
     max_duration_s: Annotated[
         float, typer.Option(min=0.1, help="Skip clips that are longer, in seconds.")
     ] = 600.0,
+    verify: Annotated[bool, typer.Option("--verify", help="Hash unchanged files again.")] = False,
     workers: Workers = 0,
+    engine: Engine = "local",
     quiet: Quiet = False,
 ) -> int:
-    """Embed the clips of a manifest into a run folder; finished clips are kept when interrupted."""
+    """Embed the clips of manifests into a run folder; finished clips are kept when interrupted."""
+    import pandas as pd
+
     from quantlab.corpora import Manifest
-    from quantlab.embedders import embed_manifest, get_embedder
+    from quantlab.embedders import embed_manifest, get_embedder, open_sets
     from quantlab.store import write_csv
     from quantlab.sweep import RunFolder
 
     run = RunFolder(output)
-    study = _study_of(run, {"embedder": embedder, "level": level, "licence": licence})
-    embedded = embed_manifest(
-        Manifest.load(manifest),
-        get_embedder(embedder),
-        run.embeddings,
-        level=level,
-        workers=processes(workers),
-        licence=licence,
-        source=source,
-        keep_silent=keep_silent,
-        max_duration_s=max_duration_s,
-        progress=not quiet,
-    )
+    settings = _embedder_settings(setting, model, download, device)
+    made = get_embedder(embedder, settings)
+    data = {
+        "embedder": embedder,
+        "embedder_settings": settings,
+        "level": level,
+        "licence": licence,
+    }
+    study = _study_of(run, data)
+    skipped = []
+    for path, place in zip(manifests, _places(run, manifests), strict=True):
+        embedded = embed_manifest(
+            Manifest.load(path),
+            made,
+            place,
+            level=level,
+            workers=processes(workers),
+            engine=engine,
+            licence=licence,
+            source=source,
+            keep_silent=keep_silent,
+            max_duration_s=max_duration_s,
+            verify=verify,
+            progress=not quiet,
+        )
+        skipped.append(embedded.skipped)
     run.write_study(study)
-    write_csv(run.skipped, embedded.skipped)
-    embeddings = embedded.embeddings
+    left_out = pd.concat(skipped, ignore_index=True)
+    write_csv(run.skipped, left_out)
+    embeddings = open_sets(run.embeddings)
     say(
         f"{embeddings.num_items} clips, {embeddings.offsets[-1]} vectors of "
         f"{embeddings.num_dims} dimensions: {run.embeddings}"
     )
-    return skipped_code(embedded.skipped["error"].tolist(), run.skipped)
+    return skipped_code(left_out["error"].tolist(), run.skipped)
 
 
-def _study_of(run: "RunFolder", data: dict[str, str]) -> "StudySettings":
+def _embedder_settings(
+    texts: list[str] | None, model: str, download: bool, device: str
+) -> dict[str, Any]:
+    """Return an embedder's settings; numbers, true and false are read as such."""
+    import json
+
+    settings: dict[str, Any] = {}
+    for key, text in _pairs(texts, "--set", "model=plus_large").items():
+        try:
+            settings[key] = json.loads(text)
+        except ValueError:
+            settings[key] = text
+    asked = {"directory": model, "download": download, "device": device}
+    return settings | {key: value for key, value in asked.items() if value}
+
+
+def _places(run: "RunFolder", manifests: list[Path]) -> list[Path]:
+    """Return where the set of each manifest goes: one set, or one folder each."""
+    if len(manifests) == 1:
+        return [run.embeddings]
+    names = [path.stem for path in manifests]
+    if len(set(names)) < len(names):
+        raise InputError(f"manifests need different file names, given {', '.join(names)}")
+    if (run.embeddings / "card.json").is_file():
+        raise InputError(f"{run.embeddings} holds one set already; choose another run folder")
+    return [run.embeddings / name for name in names]
+
+
+def _study_of(run: "RunFolder", data: dict[str, Any]) -> "StudySettings":
     """Return the run's study with new data settings, or a fresh one named after the folder."""
     from quantlab.sweep import StudySettings
 
@@ -111,6 +221,48 @@ def _study_of(run: "RunFolder", data: dict[str, str]) -> "StudySettings":
         values = run.read_study().model_dump(mode="json")
     values["name"] = values["name"] or "study"
     return StudySettings.parse({**values, "data": data}, where=str(run.path))
+
+
+def import_codec(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="PyTorch file of RVQ or grouped RVQ codebooks.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Codec folder to write.", show_default=False)
+    ],
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Run whose embeddings the prior is fitted to; none, all codes alike."),
+    ] = None,
+    licence: Annotated[str, typer.Option(help="Licence of the codebooks, kept in the card.")] = "",
+    seed: Annotated[int, typer.Option(help="Of the sample that the prior is fitted to.")] = 0,
+) -> int:
+    """Make a codec of codebooks that were trained with vector-quantize-pytorch."""
+    import numpy as np
+
+    from quantlab.codebooks import import_checkpoint
+    from quantlab.embedders import open_sets
+    from quantlab.sweep import RunFolder
+
+    if output.is_file() or (output.is_dir() and any(output.iterdir())):
+        raise InputError(f"{output} exists and is not an empty folder; choose another one")
+    rng = np.random.default_rng(seed)
+    vectors = None
+    if run is not None:
+        folder = RunFolder(run)
+        embeddings = open_sets(folder.read_study().data.embeddings or folder.embeddings)
+        total = int(embeddings.offsets[-1])
+        rows = np.sort(rng.choice(total, min(total, _PRIOR_VECTORS), replace=False))
+        vectors = embeddings.take(rows)
+    about = {"recipe": "imported", "licence": licence or "not stated"}
+    codec = import_checkpoint(checkpoint, vectors=vectors, rng=rng, about=about)
+    codec.save(output)
+    shape = codec.settings.quantizer
+    say(
+        f"{shape.groups} × {shape.stages} × {shape.codes} codes and SKIP on "
+        f"{codec.quantizer_.num_dims} dimensions, {len(codec.ladder_)} λ: {output}"
+    )
+    return EXIT_OK
 
 
 def quantize(
@@ -132,14 +284,14 @@ def quantize(
 ) -> int:
     """Quantize a whole embedding set: what a synthesizer is retrained on."""
     from quantlab.codebooks import Codec
-    from quantlab.embedders import open_set
+    from quantlab.embedders import open_sets
     from quantlab.sweep import RunFolder, quantize_set
 
     folder = RunFolder(run)
     if output.is_file() or (output.is_dir() and any(output.iterdir())):
         raise InputError(f"{output} exists and is not an empty folder; choose another one")
     study = folder.read_study()
-    embeddings = open_set(study.data.embeddings or folder.embeddings)
+    embeddings = open_sets(study.data.embeddings or folder.embeddings)
     place = folder.find_codec(codec)
     done = quantize_set(
         embeddings, Codec.load(place), output, lam=lam, form=form, progress=not quiet
@@ -150,28 +302,3 @@ def quantize(
         f"mean centred cosine {done.cos_centred_frames:.3f}: {output}"
     )
     return EXIT_OK
-
-
-class _Counter:
-    """A progress callback for functions that report how many of how many are done."""
-
-    def __init__(self, label: str, quiet: bool) -> None:
-        self._label = label
-        self._quiet = quiet
-        self._ticker = None
-
-    def __enter__(self) -> "_Counter":
-        return self
-
-    def __call__(self, done: int, total: int) -> None:
-        from quantlab.engine import Ticker
-
-        if self._ticker is None:
-            self._ticker = Ticker(self._label, total, shown=not self._quiet).__enter__()
-            self._done = 0
-        self._ticker.advance(done - self._done)
-        self._done = done
-
-    def __exit__(self, *details: object) -> None:
-        if self._ticker is not None:
-            self._ticker.__exit__(*details)

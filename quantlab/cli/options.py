@@ -6,11 +6,15 @@ from typing import Annotated
 
 import typer
 
-from quantlab.engine import default_workers
+from quantlab.engine import EngineName, default_workers
 from quantlab.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_PARTLY_DONE
 
 Workers = Annotated[
     int, typer.Option(min=0, help="Processes to use; 0 takes one per core.", show_default="0")
+]
+Engine = Annotated[
+    EngineName,
+    typer.Option(help="Run in processes of this machine, or on Ray (RAY_ADDRESS)."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Run = Annotated[Path, typer.Argument(help="Run folder.", show_default=False)]

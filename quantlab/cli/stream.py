@@ -49,7 +49,7 @@ def compress(
 ) -> int:
     """Write an embedding set as a bitstream; its items table is written beside it."""
     from quantlab.codebooks import Codec
-    from quantlab.embedders import open_set
+    from quantlab.embedders import open_sets
     from quantlab.sweep import RunFolder
 
     if [lam, bits, max_bits].count(None) != 2:
@@ -60,7 +60,7 @@ def compress(
     if output.suffix != ".qlb" or output.is_dir():
         raise InputError(f"{output} is not the name of a .qlb file; choose another one")
     folder = RunFolder(run)
-    embeddings = open_set(folder.read_study().data.embeddings or folder.embeddings)
+    embeddings = open_sets(folder.read_study().data.embeddings or folder.embeddings)
     place = folder.find_codec(codec)
     loaded = Codec.load(place)
     if lam is not None:

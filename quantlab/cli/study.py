@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from quantlab.cli.options import Quiet, Run, Workers, processes, say, skipped_code
+from quantlab.cli.options import Engine, Quiet, Run, Workers, processes, say, skipped_code
+from quantlab.engine import EngineName
 from quantlab.errors import InputError
 from quantlab.sweep import (
     EACH_EMOTION,
@@ -39,6 +40,7 @@ def train(
     ] = "",
     seeds: Annotated[str, typer.Option(help="Seeds with commas.")] = "",
     workers: Workers = 0,
+    engine: Engine = "local",
     quiet: Quiet = False,
 ) -> int:
     """Train the codecs of a run: balanced, and the recipes asked for."""
@@ -58,7 +60,9 @@ def train(
     if bias or recipe:
         values["recipes"] = ["balanced", *_biased(bias), *(recipe or [])]
     study = StudySettings.parse(values, where="options of train")
-    trained = train_codecs(run, study, workers=processes(workers), progress=not quiet)
+    trained = train_codecs(
+        run, study, workers=processes(workers), engine=engine, progress=not quiet
+    )
     _say_training(trained)
     say(
         f"{trained.num_codecs} codecs ({trained.num_new} new), {len(trained.ladder)} λ up to "
@@ -100,6 +104,7 @@ def sweep(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Allow more than 10 000 trials.")] = False,
     workers: Workers = 0,
+    engine: Engine = "local",
     quiet: Quiet = False,
 ) -> int:
     """Evaluate every codec over the λ ladder; an interrupted sweep goes on where it was.
@@ -112,12 +117,13 @@ def sweep(
     if source.suffix in _YAML_ENDINGS:
         study = read_study(source)
         run = output or Path("runs") / study.name
-        durations, errors = _prepare(run, study, processes(workers), quiet)
+        durations, errors = _prepare(run, study, processes(workers), engine, quiet)
     elif output is not None:
         raise InputError("--output goes with an experiment file; a run folder is its own output")
     done = sweep_run(
         run,
         workers=processes(workers),
+        engine=engine,
         retry_failed=retry_failed,
         many=yes,
         progress=not quiet,
@@ -134,7 +140,7 @@ def sweep(
 
 
 def _prepare(
-    run: Path, study: StudySettings, workers: int, quiet: bool
+    run: Path, study: StudySettings, workers: int, engine: EngineName, quiet: bool
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """Index, embed and train as an experiment file asks.
 
@@ -144,10 +150,10 @@ def _prepare(
 
     durations: dict[str, Any] = {}
     begin = time.monotonic()
-    errors = prepare_data(run, study, workers=workers, progress=not quiet)
+    errors = prepare_data(run, study, workers=workers, engine=engine, progress=not quiet)
     durations["data"] = round(time.monotonic() - begin, 1)
     begin = time.monotonic()
-    trained = train_codecs(run, study, workers=workers, progress=not quiet)
+    trained = train_codecs(run, study, workers=workers, engine=engine, progress=not quiet)
     _say_training(trained)
     durations["train"] = round(time.monotonic() - begin, 1)
     return durations, errors

@@ -10,7 +10,7 @@ from quantlab.codebooks.quantizer import Quantizer, uniform_prior
 from quantlab.codebooks.recipes import Recipe, capacity, parse_recipe, permuted_within, select
 from quantlab.codebooks.refine import Refined, refine, refine_ladder, refit_codebooks
 from quantlab.codebooks.results import Encoded, Mode
-from quantlab.codebooks.scaling import Scaling
+from quantlab.codebooks.scaling import Scaling, ScalingKind
 from quantlab.codebooks.search import SearchResult, price, search, search_exhaustive
 from quantlab.codebooks.settings import (
     LAM_DECIMALS,
@@ -57,6 +57,7 @@ __all__ = [
     "Recipe",
     "Refined",
     "Scaling",
+    "ScalingKind",
     "SearchResult",
     "TransformSettings",
     "TrellisFit",

@@ -5,6 +5,7 @@ not in how much.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -136,17 +137,13 @@ def capacity(recipe: Recipe, emotion_of_vector: np.ndarray) -> int:
     emotion_of_vector : np.ndarray [shape=(N,), str]
         The emotion of each training vector.
     """
-    names, counts = np.unique(emotion_of_vector, return_counts=True)
+    counts = Counter(np.asarray(emotion_of_vector).tolist())
     if recipe.kind == "natural":
         return len(emotion_of_vector)
     if recipe.kind == "shuffled":
-        return int(counts.min())
-    weights = recipe.weights([str(name) for name in names])
-    rooms = [
-        count / weights[str(name)]
-        for name, count in zip(names, counts, strict=True)
-        if weights[str(name)] > 0
-    ]
+        return min(counts.values())
+    weights = recipe.weights(sorted(counts))
+    rooms = [count / weights[name] for name, count in counts.items() if weights[name] > 0]
     return int(min(rooms) + 1e-9)
 
 

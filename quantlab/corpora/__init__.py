@@ -5,11 +5,12 @@ splits and validation keep training and test apart.
 """
 
 from quantlab.corpora.index import Indexed, index_corpus
-from quantlab.corpora.labels import EMOTIONS, MERGES, canonical_emotion
+from quantlab.corpora.labels import EMOTIONS, MERGES, canonical_emotion, merge_table
 from quantlab.corpora.manifest import MANIFEST_SCHEMA, Manifest
-from quantlab.corpora.readers import READERS
+from quantlab.corpora.readers import READERS, describe_readers
 from quantlab.corpora.splits import (
     Fold,
+    corpus_folds,
     leave_one_speaker_out,
     official_split,
     speaker_disjoint,
@@ -30,8 +31,11 @@ __all__ = [
     "Manifest",
     "Report",
     "canonical_emotion",
+    "corpus_folds",
+    "describe_readers",
     "index_corpus",
     "leave_one_speaker_out",
+    "merge_table",
     "official_split",
     "speaker_disjoint",
     "speaker_folds",

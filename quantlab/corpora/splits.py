@@ -1,4 +1,4 @@
-"""Folds for evaluation: across speakers, across sentences, and the corpus's own split.
+"""Folds for evaluation: across speakers, sentences and corpora, and the corpus's own split.
 
 Folds are positions into the table that was given. They depend only on what the rows say, not on
 their order, and need no random numbers.
@@ -124,6 +124,38 @@ def text_folds(items: pd.DataFrame, num_folds: int = 5) -> list[Fold]:
             "known ones; add a text_id column, or use speaker_folds"
         )
     return _folds(keys, num_folds, "text")
+
+
+def corpus_folds(items: pd.DataFrame) -> list[Fold]:
+    """Leave one corpus out at a time: every item is tested once, by what other corpora taught.
+
+    Parameters
+    ----------
+    items : pd.DataFrame
+        N rows with a column corpus.
+
+    Returns
+    -------
+    list[Fold]
+        One per corpus, named after it and sorted by name. Speakers are those of a corpus, so no
+        test speaker is in a training set.
+
+    Raises
+    ------
+    InputError
+        There is only one corpus, or an item does not say of which it is.
+    """
+    names = np.asarray(items["corpus"].astype(str), dtype=object)
+    corpora = sorted(set(names))
+    if "" in corpora or len(corpora) < 2:
+        raise InputError(
+            "leaving one corpus out needs two corpora or more, and a corpus name for every item; "
+            f"here are {', '.join(map(repr, corpora)) or 'no items'}: embed several corpora into "
+            "one run, or use speaker_folds"
+        )
+    return [
+        Fold(name, np.flatnonzero(names != name), np.flatnonzero(names == name)) for name in corpora
+    ]
 
 
 def official_split(items: pd.DataFrame, *, test: str = "test") -> Fold:

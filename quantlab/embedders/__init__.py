@@ -10,8 +10,10 @@ from quantlab.embedders.emotion2vec import Emotion2vec, Emotion2vecSettings
 from quantlab.embedders.functionals import Functionals, FunctionalsSettings
 from quantlab.embedders.heads import Head
 from quantlab.embedders.joined import join_sets, open_sets
+from quantlab.embedders.opensmile_sets import OpenSmile, OpenSmileSettings
 from quantlab.embedders.protocol import Embedder, Level
 from quantlab.embedders.sets import ITEM_SCHEMA, EmbeddingSet, Frames, open_set
+from quantlab.embedders.speech_models import Hubert, SpeechModelSettings, WavLM
 from quantlab.embedders.writer import write_set
 
 __all__ = [
@@ -26,7 +28,12 @@ __all__ = [
     "Functionals",
     "FunctionalsSettings",
     "Head",
+    "Hubert",
     "Level",
+    "OpenSmile",
+    "OpenSmileSettings",
+    "SpeechModelSettings",
+    "WavLM",
     "default_cache",
     "embed_manifest",
     "get_embedder",

@@ -26,8 +26,10 @@ from quantlab.embedders.cache import (
 )
 from quantlab.embedders.emotion2vec import Emotion2vec
 from quantlab.embedders.functionals import Functionals
+from quantlab.embedders.opensmile_sets import OpenSmile
 from quantlab.embedders.protocol import Embedder, Level
 from quantlab.embedders.sets import ITEM_SCHEMA, EmbeddingSet, open_set
+from quantlab.embedders.speech_models import Hubert, WavLM
 from quantlab.embedders.writer import write_set
 from quantlab.engine import EngineName, run_tasks
 from quantlab.errors import ConfigError, InputError, IntegrityError, QuantlabError
@@ -36,7 +38,13 @@ SKIPPED_COLUMNS = ["path", "error", "reason"]
 _CLIPS_PER_TASK = 8
 _BATCHES_PER_TASK = 4
 
-EMBEDDERS: Mapping[str, type[Any]] = {"functionals": Functionals, "emotion2vec": Emotion2vec}
+EMBEDDERS: Mapping[str, type[Any]] = {
+    "functionals": Functionals,
+    "emotion2vec": Emotion2vec,
+    "opensmile": OpenSmile,
+    "hubert": Hubert,
+    "wavlm": WavLM,
+}
 """Embedder name to class. A further embedder is one class that fulfils `Embedder`."""
 
 

@@ -189,7 +189,7 @@ def read_accuracy(accuracy: pd.DataFrame, *, probe: str, lam: float, metric: str
     """Say what the probe scores unquantized, at λ and after the plain blur, beside chance."""
     rows = pick(accuracy, probe=probe, metric=metric, recipe="balanced", emotion=ALL)
     sentences = []
-    for protocol in ("speaker", "text"):
+    for protocol in ("speaker", "corpus", "text"):
         part = pick(rows, protocol=protocol)
         clean = pick(part, method="clean")
         there = at_lam(pick(part, method="codec"), nearest_lam(part, lam))

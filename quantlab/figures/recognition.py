@@ -27,7 +27,7 @@ from quantlab.figures.words import (
     recipe_words,
 )
 
-PROTOCOLS = ("speaker", "text")
+PROTOCOLS = ("speaker", "corpus", "text")
 _REFERENCE = "shrink_mean"
 _SAME = 1e-6
 _LEVEL_DASH = "1px,3px"

@@ -144,7 +144,18 @@ class RunTables:
         trials = mapping(self.summary, "trials")
         done, total, failed = (int(trials.get(key) or 0) for key in ("done", "total", "failed"))
         notes = [f"partial: {done} of {total} trials"] if done < total else []
-        return (*notes, f"{counted(failed, 'trial')} failed") if failed else tuple(notes)
+        notes += [f"{counted(failed, 'trial')} failed"] if failed else []
+        return (*self.provenance_notes, *notes)
+
+    @property
+    def provenance_notes(self) -> tuple[str, ...]:
+        """What the embedder may have known beforehand: clips that it was trained on."""
+        seen = self.summary.get("num_seen")
+        if isinstance(seen, int) and seen > 0:
+            return (f"seen by the embedder: {counted(seen, 'clip')}",)
+        if mapping(self.summary, "embedder").get("trained_on_known") is False:
+            return ("what the embedder was trained on is not known",)
+        return ()
 
     def table(self, name: TableName) -> pd.DataFrame:
         """Read one table.

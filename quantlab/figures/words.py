@@ -62,12 +62,14 @@ _LIMITS = {
 }
 _PROTOCOLS = {
     "speaker": "new speakers",
+    "corpus": "new corpora",
     "text": "new sentences of known speakers",
 }
 _PROBES = {
     "logistic": "logistic regression",
     "svm": "support vector machine",
     "mlp": "small neural network",
+    "head": "the embedder's own classifier",
 }
 _RECIPES = {
     "balanced": "balanced codebook",

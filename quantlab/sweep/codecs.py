@@ -7,7 +7,7 @@ import numpy as np
 
 from quantlab.codebooks import MIN_VECTORS_PER_CODE, Codec
 from quantlab.config import fingerprint
-from quantlab.engine import run_tasks
+from quantlab.engine import EngineName, run_tasks
 from quantlab.errors import EXIT_OK, EXIT_PARTLY_DONE, InputError, IntegrityError, QuantlabError
 from quantlab.store import lock, read_json
 from quantlab.sweep.folder import RunFolder
@@ -37,7 +37,7 @@ class CodecTask:
     recipe : str
         The recipe, ``"biased:sad"`` for instance.
     fold : str
-        ``"speaker/…"``, ``"text/…"`` or ``"all"``.
+        ``"speaker/…"``, ``"text/…"``, ``"corpus/…"`` or ``"all"``.
     seed : int
         One of the study's seeds.
     ladder : tuple[float, ...]
@@ -98,7 +98,12 @@ class Trained:
 
 
 def train(
-    run: str | Path, study: StudySettings, *, workers: int = 1, progress: bool = True
+    run: str | Path,
+    study: StudySettings,
+    *,
+    workers: int = 1,
+    engine: EngineName = "local",
+    progress: bool = True,
 ) -> Trained:
     """Train every codec of a study that is not there yet.
 
@@ -110,6 +115,8 @@ def train(
         The study.
     workers : int
         Processes to use; the result does not depend on it.
+    engine : {"local", "ray"}
+        Where they run; on Ray every worker must see the run folder under the same path.
     progress : bool
         Whether to show progress.
 
@@ -139,7 +146,9 @@ def train(
         ladder = balanced.ladder_
         tasks = codec_tasks(work, ladder)
         todo = [task for task in tasks if not task.finished]
-        outcomes = run_tasks(train_codec, todo, label="train", workers=workers, progress=progress)
+        outcomes = run_tasks(
+            train_codec, todo, label="train", workers=workers, engine=engine, progress=progress
+        )
     failures = tuple(
         f"{todo[outcome.index].recipe} in {todo[outcome.index].fold}: {outcome.error}"
         for outcome in outcomes
@@ -174,14 +183,12 @@ def codec_tasks(work: Workspace, ladder: tuple[float, ...]) -> list[CodecTask]:
 
 def evaluated_tasks(work: Workspace, ladder: tuple[float, ...]) -> list[CodecTask]:
     """List the codecs that are evaluated: fold × recipe × seed."""
-    new_speakers = any(fold.startswith("speaker/") for fold in work.folds)
+    unheard = [fold for fold in work.folds if not fold.startswith("text/")]
     return [
         codec_task(work, recipe, fold, seed, ladder)
         for fold in work.folds
         for recipe in work.recipes
-        if fold.startswith("speaker/")
-        or not new_speakers
-        or recipe in work.study.split.text_recipes
+        if fold in unheard or not unheard or recipe in work.study.split.text_recipes
         for seed in work.study.seeds
     ]
 

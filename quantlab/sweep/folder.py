@@ -32,6 +32,11 @@ class RunFolder:
         return self.path / "embeddings"
 
     @property
+    def manifest(self) -> Path:
+        """The manifest of the corpus that an experiment file names."""
+        return self.path / "manifest.parquet"
+
+    @property
     def skipped(self) -> Path:
         """Clips that could not be embedded."""
         return self.path / "skipped.csv"

@@ -89,7 +89,7 @@ def _training(work: Workspace, fold: str) -> tuple[np.ndarray, np.ndarray]:
     counts = Counter(emotions)
     kept = np.array([counts[name] > 1 for name in emotions])  # one vector has no covariance
     z = fit_scaling(work, fold).forward(work.embeddings.take(frames[kept]))
-    return z.astype(np.float64), emotions[kept]
+    return z.astype(np.float64), emotions[kept].astype(str)
 
 
 def _twin(vectors: np.ndarray, names: np.ndarray, metric: str) -> Twin:

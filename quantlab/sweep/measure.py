@@ -50,7 +50,7 @@ def row_schema(work: Workspace) -> dict[str, str]:
         "zero_output": "bool",
         **{f"attraction_{emotion}": "float64" for emotion in work.emotions},
         **dict.fromkeys(_SET_COLUMNS, "float64"),
-        **{f"probe_{name}": "category" for name in work.study.probes},
+        **{f"probe_{name}": "category" for name in work.probes},
     }
 
 

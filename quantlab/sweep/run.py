@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from quantlab.codebooks import Codec
-from quantlab.engine import run_tasks
+from quantlab.engine import EngineName, run_tasks
 from quantlab.errors import EXIT_OK, EXIT_PARTLY_DONE, ConfigError
 from quantlab.store import (
     lock,
@@ -53,6 +53,7 @@ def sweep(
     run: str | Path,
     *,
     workers: int = 1,
+    engine: EngineName = "local",
     retry_failed: bool = False,
     many: bool = False,
     progress: bool = True,
@@ -69,6 +70,8 @@ def sweep(
         A run folder whose codecs are trained.
     workers : int
         Processes to use.
+    engine : {"local", "ray"}
+        Where they run; on Ray every worker must see the run folder under the same path.
     retry_failed : bool
         Whether trials that failed before are run again.
     many : bool
@@ -100,7 +103,9 @@ def sweep(
         folder.trials.mkdir(exist_ok=True)
         sweep_stale(folder.trials)
         todo = [trial for trial in trials if _to_run(trial, retry_failed)]
-        run_tasks(attempt_trial, todo, label="sweep", workers=workers, progress=progress)
+        run_tasks(
+            attempt_trial, todo, label="sweep", workers=workers, engine=engine, progress=progress
+        )
         failed = [trial for trial in trials if trial.failure.is_file()]
         if len(failed) == len(trials):
             return Swept(len(trials), len(todo), len(failed), folder.sweep)

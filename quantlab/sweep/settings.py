@@ -7,19 +7,24 @@ from pydantic import Field, field_validator, model_validator
 
 from quantlab.codebooks import CodecSettings, parse_recipe
 from quantlab.config import Settings, fingerprint
+from quantlab.corpora import merge_table
 from quantlab.errors import ConfigError, QuantlabError
 from quantlab.store import read_yaml
 
 EACH_EMOTION = "biased:*"
 
-Protocol = Literal["speaker", "text"]
+Protocol = Literal["speaker", "text", "corpus"]
 
 
 class DataSettings(Settings):
-    """Where the embeddings come from: a ready set, or a corpus and an embedder."""
+    """Where the embeddings come from: ready sets, or corpora and an embedder."""
 
-    embeddings: str = ""
-    """Folder of an embedding set, relative to where the command runs."""
+    embeddings: str | tuple[str, ...] = ""
+    """Folder of an embedding set, relative to where the command runs; or several of one embedder,
+    which are read as one."""
+
+    manifests: tuple[str, ...] = ()
+    """Manifests that ``quantlab index`` wrote, to embed together when there is no set yet."""
 
     corpus: str = ""
     """Folder of a corpus to index and embed, when there is no set yet."""
@@ -39,18 +44,32 @@ class DataSettings(Settings):
     licence: str = ""
     """Licence of the corpus; everything derived from it carries it."""
 
+    merges: tuple[str, ...] = ()
+    """Emotions to count as one, by name: ``excited-happy``, ``frustrated-angry``,
+    ``calm-neutral``."""
+
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if self.embeddings and self.corpus:
-            raise ValueError("give embeddings or corpus, not both")
+        if sum(map(bool, (self.embeddings, self.corpus, self.manifests))) > 1:
+            raise ValueError("give one of embeddings, manifests and corpus")
         return self
+
+    @field_validator("merges")
+    @classmethod
+    def _known_merges(cls, merges: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            merge_table(merges)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return merges
 
 
 class SplitSettings(Settings):
     """How training and evaluation items are kept apart."""
 
     protocols: tuple[Protocol, ...] = ("speaker", "text")
-    """``speaker``: new speakers. ``text``: new sentences of known speakers."""
+    """``speaker``: new speakers. ``text``: new sentences of known speakers. ``corpus``: new
+    corpora, each left out in turn."""
 
     speaker_folds: int | None = Field(default=None, ge=2)
     """Folds over speakers; by default one speaker is left out at a time, above twelve 10 folds."""

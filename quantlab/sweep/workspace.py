@@ -13,17 +13,19 @@ import numpy as np
 import pandas as pd
 
 from quantlab.analysis import FittedProbe, centroids, fit_probe
-from quantlab.codebooks import Scaling, capacity, parse_recipe, select
+from quantlab.codebooks import Scaling, ScalingKind, capacity, parse_recipe, select
 from quantlab.config import fingerprint
 from quantlab.corpora import (
     EMOTIONS,
     Fold,
+    corpus_folds,
+    merge_table,
     speaker_folds,
     speaker_keys,
     text_folds,
     validate,
 )
-from quantlab.embedders import EmbeddingSet, open_set
+from quantlab.embedders import EmbeddingSet, Head, open_sets
 from quantlab.errors import InputError
 from quantlab.sweep.folder import RunFolder
 from quantlab.sweep.settings import StudySettings
@@ -53,6 +55,8 @@ class Workspace:
         ``"speaker/<name>"`` and ``"text/<name>"`` to positions in `items`.
     notes : tuple[str, ...]
         What a reader of the results should know.
+    num_seen : int
+        Evaluated items that the embedder was trained on.
     """
 
     folder: RunFolder
@@ -63,6 +67,27 @@ class Workspace:
     emotions: tuple[str, ...]
     folds: dict[str, Fold]
     notes: tuple[str, ...]
+    num_seen: int
+
+    @property
+    def probes(self) -> tuple[str, ...]:
+        """The study's probes, and the embedder's own classifier where it knows the emotions."""
+        return (*self.study.probes, *(("head",) if self.head is not None else ()))
+
+    @property
+    def head(self) -> Head | None:
+        """The embedder's own classifier; None where an emotion of the study is not its class."""
+        head = self.embeddings.head
+        return head if head is not None and set(self.emotions) <= set(head.classes) else None
+
+    @property
+    def scaling_kind(self) -> ScalingKind:
+        """How embeddings become z; ``auto`` is resolved by what the embedder says of its units."""
+        kind = self.study.codec.scaling
+        if kind != "auto":
+            return kind
+        units = self.embeddings.card["embedder"].get("units")
+        return "standard" if units == "physical" else "scalar"
 
     @property
     def recipes(self) -> tuple[str, ...]:
@@ -72,7 +97,9 @@ class Workspace:
     @property
     def data_fingerprint(self) -> str:
         """Hash of the embeddings and of which items are used."""
-        return fingerprint({"set": self.embeddings.fingerprint, "rows": self.rows.tolist()})
+        identity = {"set": self.embeddings.fingerprint, "rows": self.rows.tolist()}
+        merges = self.study.data.merges
+        return fingerprint({**identity, "merges": merges} if merges else identity)
 
     def train_items(self, fold: str) -> np.ndarray:
         """Positions in `items` that codecs of a fold may see; ``"all"`` means every item."""
@@ -88,8 +115,9 @@ def open_workspace(folder: RunFolder, study: StudySettings) -> Workspace:
         There are no embeddings, an emotion has too few clips, or the split is impossible.
     """
     source = study.data.embeddings or folder.embeddings
-    embeddings = open_set(source)
+    embeddings = open_sets(source)
     table = embeddings.items.assign(path=embeddings.items["item"])
+    table["emotion"] = table["emotion"].replace(merge_table(study.data.merges))
     emotions, notes = _choose_emotions(study, table)
     for recipe in study.resolved_recipes(emotions):
         parse_recipe(recipe).weights(emotions)
@@ -97,20 +125,32 @@ def open_workspace(folder: RunFolder, study: StudySettings) -> Workspace:
     items = table.iloc[rows].reset_index(drop=True)
     items["speaker"] = speaker_keys(items)  # equal names in two corpora are two people
     folds, fold_notes = _make_folds(study, items)
-    notes += fold_notes + _unit_notes(embeddings)
+    notes += fold_notes + _unit_notes(embeddings) + _head_notes(embeddings, emotions)
+    num_seen = 0
     for protocol in study.split.protocols:
         parts = [fold for key, fold in folds.items() if key.startswith(f"{protocol}/")]
         if parts:
             report = validate(
                 items,
                 folds=parts,
-                disjoint=protocol,
+                disjoint="text" if protocol == "text" else "speaker",
                 emotions=emotions,
                 embedder_card=embeddings.card["embedder"],
                 allow_seen=study.split.allow_seen,
             )
             notes += [text for text in report.warnings if text not in notes]
-    return Workspace(folder, study, embeddings, rows, items, emotions, folds, tuple(notes))
+            num_seen = max(num_seen, report.num_seen)
+    return Workspace(
+        folder, study, embeddings, rows, items, emotions, folds, tuple(notes), num_seen
+    )
+
+
+def _head_notes(embeddings: EmbeddingSet, emotions: tuple[str, ...]) -> list[str]:
+    """Say why the embedder's own classifier is not used, where there is one."""
+    missing = [] if embeddings.head is None else sorted({*emotions} - {*embeddings.head.classes})
+    if not missing:
+        return []
+    return [f"the embedder's own classifier does not know {', '.join(missing)}: it is left out"]
 
 
 def _unit_notes(embeddings: EmbeddingSet) -> list[str]:
@@ -155,6 +195,7 @@ def _make_folds(study: StudySettings, items: pd.DataFrame) -> tuple[dict[str, Fo
     makers = {
         "speaker": lambda: speaker_folds(items, study.split.speaker_folds),
         "text": lambda: text_folds(items, study.split.text_folds),
+        "corpus": lambda: corpus_folds(items),
     }
     for protocol in study.split.protocols:
         try:
@@ -163,6 +204,11 @@ def _make_folds(study: StudySettings, items: pd.DataFrame) -> tuple[dict[str, Fo
             notes.append(f"protocol '{protocol}' left out: {error}")
             continue
         folds.update({f"{protocol}/{fold.name}": fold for fold in made})
+        if protocol == "corpus":
+            notes.append(
+                f"{len(made)} corpora are left out in turn: the intervals on new corpora cover the "
+                "choice of speakers, not that of corpora"
+            )
     if not folds:
         raise InputError("; ".join(notes) or "no protocol was asked for")
     return folds, notes
@@ -184,13 +230,37 @@ class FoldState:
         Fitted to the fold's training items.
     centroids : np.ndarray [shape=(E, D)]
         Class means of training items, in z.
-    probes : dict[str, FittedProbe]
-        Classifiers trained on clean training items, in z.
+    probes : dict[str, FittedProbe or HeadProbe]
+        Classifiers of vectors in z: those trained on clean training items, and the embedder's own.
     """
 
     scaling: Scaling
     centroids: np.ndarray
-    probes: dict[str, FittedProbe]
+    probes: "dict[str, FittedProbe | HeadProbe]"
+
+
+@dataclass(frozen=True, eq=False)
+class HeadProbe:
+    """The embedder's own classifier, asked about scaled vectors.
+
+    Attributes
+    ----------
+    head : Head
+        In the embedder's units.
+    scaling : Scaling
+        How its units become z.
+    classes : tuple[str, ...]
+        The E emotions to choose among.
+    """
+
+    head: Head
+    scaling: Scaling
+    classes: tuple[str, ...]
+
+    def predict(self, z: np.ndarray) -> np.ndarray:
+        """Return the most probable of the classes for each vector ``[N, D]``."""
+        odds = self.head.probabilities(self.scaling.inverse(z), self.classes)
+        return np.asarray(self.classes)[odds.argmax(axis=1)]
 
 
 def fit_scaling(work: Workspace, fold: str) -> Scaling:
@@ -201,7 +271,7 @@ def fit_scaling(work: Workspace, fold: str) -> Scaling:
     if len(frames) > limit:
         kept = np.sort(rng.choice(len(frames), limit, replace=False))
         frames, labels = frames[kept], labels[kept]
-    return Scaling.fit(work.embeddings.take(frames), labels)
+    return Scaling.fit(work.embeddings.take(frames), labels.astype(str), kind=work.scaling_kind)
 
 
 @lru_cache(maxsize=2)
@@ -212,7 +282,11 @@ def fold_state(path: str, study: StudySettings, fold: str) -> FoldState:
     train = work.train_items(fold)
     z_means = scaling.forward(work.embeddings.time_means(work.rows[train]))
     labels = work.items["emotion"].astype(str).to_numpy()[train]
-    probes = {name: fit_probe(name, z_means, labels.tolist(), seed=0) for name in study.probes}
+    probes: dict[str, FittedProbe | HeadProbe] = {
+        name: fit_probe(name, z_means, labels.tolist(), seed=0) for name in study.probes
+    }
+    if work.head is not None:
+        probes["head"] = HeadProbe(work.head, scaling, work.emotions)
     middles = centroids(z_means, labels.tolist(), work.emotions)
     return FoldState(scaling, middles, probes)
 
@@ -228,11 +302,14 @@ def train_vectors(
     budget = min(capacity(parse_recipe(name), emotions) for name in work.recipes)
     budget = min(budget, work.study.max_train_vectors)
     chosen = select(parse_recipe(recipe), emotions, speakers, budget=budget, rng=rng)
-    return work.embeddings.take(frames[chosen]), speakers[chosen]
+    return work.embeddings.take(frames[chosen]), speakers[chosen].astype(str)
 
 
 def train_frames(work: Workspace, fold: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return frame numbers in the set, emotions and speakers of a fold's training items."""
+    """Return frame numbers in the set, emotions and speakers of a fold's training items.
+
+    The labels are references to one name each, so that millions of frames cost eight bytes apiece.
+    """
     train = work.train_items(fold)
     starts, ends = work.embeddings.offsets[:-1], work.embeddings.offsets[1:]
     rows = work.rows[train]
@@ -240,8 +317,4 @@ def train_frames(work: Workspace, fold: str) -> tuple[np.ndarray, np.ndarray, np
     lengths = ends[rows] - starts[rows]
     emotions = work.items["emotion"].astype(str).to_numpy(dtype=object)[train]
     speakers = work.items["speaker"].astype(str).to_numpy(dtype=object)[train]
-    return (
-        frames,
-        np.repeat(emotions, lengths).astype(str),
-        np.repeat(speakers, lengths).astype(str),
-    )
+    return frames, np.repeat(emotions, lengths), np.repeat(speakers, lengths)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from quantlab.corpora.readers import emodb, esd, folder, nemo, table
 from quantlab.corpora.readers.listing import Files, Reading, Row, Skipped, list_files
 from quantlab.errors import ConfigError, InputError
@@ -19,6 +21,7 @@ __all__ = [
     "Reading",
     "Row",
     "Skipped",
+    "describe_readers",
     "list_files",
     "read_corpus",
 ]
@@ -26,21 +29,76 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Reader:
-    """A reader's function, how to count the files it understands, and what it looks for."""
+    """How a corpus is read, recognised and described.
+
+    Attributes
+    ----------
+    read : callable
+        Gives the rows of a folder's files.
+    count : callable
+        How many of the files it understands.
+    looks_for : str
+        What it recognises the corpus by.
+    description, languages, licence : str
+        What the corpus is, and under which terms it is given.
+    """
 
     read: Callable[[Files], Reading]
     count: Callable[[Files], int]
     looks_for: str
+    description: str
+    languages: str = "any"
+    licence: str = "that of the corpus"
 
 
 READERS: Mapping[str, Reader] = {
-    "table": Reader(table.read, table.count, "a manifest.csv in the folder"),
-    "nemo": Reader(nemo.read, nemo.count, f"files named like {nemo.EXAMPLE}"),
-    "emodb": Reader(emodb.read, emodb.count, f"files named like {emodb.EXAMPLE}"),
-    "esd": Reader(esd.read, esd.count, f"files named like {esd.EXAMPLE}"),
-    "folder": Reader(folder.read, lambda files: 0, "speaker and emotion in directory names"),
+    "table": Reader(
+        table.read,
+        table.count,
+        "a manifest.csv in the folder",
+        "any clips that a CSV file lists with path, speaker and emotion",
+    ),
+    "nemo": Reader(
+        nemo.read,
+        nemo.count,
+        f"files named like {nemo.EXAMPLE}",
+        "nEMO, acted, six emotions",
+        "Polish",
+        "CC BY-NC-SA 4.0",
+    ),
+    "emodb": Reader(
+        emodb.read,
+        emodb.count,
+        f"files named like {emodb.EXAMPLE}",
+        "EmoDB, acted, seven emotions",
+        "German",
+        "free",
+    ),
+    "esd": Reader(
+        esd.read,
+        esd.count,
+        f"files named like {esd.EXAMPLE}",
+        "ESD, 350 parallel sentences, five emotions",
+        "Mandarin, English",
+        "research, on request",
+    ),
+    "folder": Reader(
+        folder.read,
+        lambda files: 0,
+        "speaker and emotion in directory or file names",
+        "any folder such as <speaker>/<emotion>/*.wav",
+    ),
 }
-_NAMED_CORPORA = ("nemo", "emodb", "esd")
+_BY_NAME = ("nemo", "emodb", "esd")
+
+
+def describe_readers() -> pd.DataFrame:
+    """Return one row per reader: reader, description, languages, licence, looks_for."""
+    columns = ("description", "languages", "licence", "looks_for")
+    rows = [
+        (name, *(getattr(reader, column) for column in columns)) for name, reader in READERS.items()
+    ]
+    return pd.DataFrame(rows, columns=["reader", *columns])
 
 
 def read_corpus(root: str | Path, *, corpus: str = "auto") -> tuple[Path, Reading]:
@@ -91,8 +149,8 @@ def read_corpus(root: str | Path, *, corpus: str = "auto") -> tuple[Path, Readin
 def _choose(files: Files) -> tuple[str, str]:
     if READERS["table"].count(files):
         return "table", "a manifest.csv lies in the folder"
-    counts = {name: READERS[name].count(files) for name in _NAMED_CORPORA}
-    best = max(_NAMED_CORPORA, key=lambda name: counts[name])
+    counts = {name: READERS[name].count(files) for name in _BY_NAME}
+    best = max(_BY_NAME, key=lambda name: counts[name])
     total = len(files.audio)
     if counts[best] and 2 * counts[best] >= total:
         return best, f"{counts[best]} of {total} audio files are {READERS[best].looks_for}"
