@@ -26,11 +26,11 @@ def test_commands_in_the_readme_exist() -> None:
     from quantlab.cli.app import app
 
     known = {
-        command.name or (command.callback.__name__ if command.callback else "")
+        command.name or (command.callback.__name__ if command.callback else "").replace("_", "-")
         for command in app.registered_commands
     }
     assert (
-        set(re.findall(r"^quantlab (\w+) [-~/\w.]*(?:/|parquet| -)", TEXT, flags=re.MULTILINE))
+        set(re.findall(r"^quantlab ([\w-]+) ?[-~/\w.]*(?:/|parquet| -)", TEXT, flags=re.MULTILINE))
         == known
     )
 

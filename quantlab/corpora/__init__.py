@@ -8,6 +8,7 @@ from quantlab.corpora.index import Indexed, index_corpus
 from quantlab.corpora.labels import EMOTIONS, MERGES, canonical_emotion, merge_table
 from quantlab.corpora.manifest import MANIFEST_SCHEMA, Manifest
 from quantlab.corpora.readers import READERS, describe_readers
+from quantlab.corpora.readers.timit import FOLDING, PHONES_39, PHONES_61, Phone, read_phones
 from quantlab.corpora.splits import (
     Fold,
     corpus_folds,
@@ -20,16 +21,22 @@ from quantlab.corpora.splits import (
     text_folds,
 )
 from quantlab.corpora.validate import Report, validate
+from quantlab.corpora.votes import agreement
 
 __all__ = [
     "EMOTIONS",
+    "FOLDING",
     "MANIFEST_SCHEMA",
     "MERGES",
+    "PHONES_39",
+    "PHONES_61",
     "READERS",
     "Fold",
     "Indexed",
     "Manifest",
+    "Phone",
     "Report",
+    "agreement",
     "canonical_emotion",
     "corpus_folds",
     "describe_readers",
@@ -37,6 +44,7 @@ __all__ = [
     "leave_one_speaker_out",
     "merge_table",
     "official_split",
+    "read_phones",
     "speaker_disjoint",
     "speaker_folds",
     "speaker_keys",

@@ -1,7 +1,8 @@
 """Readers: which clips a corpus has and what its names and tables say about them.
 
-`READERS` maps every name to its functions. Automatic choice: a ``manifest.csv`` wins; else the
-corpus whose file names explain at least half of the audio files; else the plain folder layouts.
+`READERS` maps every name to its functions. Automatic choice: a ``manifest.csv`` wins, then other
+tables that describe any corpus; else the corpus whose file names explain at least half of the audio
+files; else the plain folder layouts.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +11,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from quantlab.corpora.readers import emodb, esd, folder, nemo, table
+from quantlab.corpora.readers import (
+    audformat,
+    crema_d,
+    emobox,
+    emodb,
+    esd,
+    folder,
+    iemocap,
+    msp_improv,
+    nemo,
+    ravdess,
+    savee,
+    table,
+    tess,
+    timit,
+)
 from quantlab.corpora.readers.listing import Files, Reading, Row, Skipped, list_files
 from quantlab.errors import ConfigError, InputError
 
@@ -82,6 +98,74 @@ READERS: Mapping[str, Reader] = {
         "Mandarin, English",
         "research, on request",
     ),
+    "crema-d": Reader(
+        crema_d.read,
+        crema_d.count,
+        f"files named like {crema_d.EXAMPLE}",
+        "CREMA-D, 91 actors, twelve sentences, six emotions, with votes",
+        "English",
+        "ODbL",
+    ),
+    "ravdess": Reader(
+        ravdess.read,
+        ravdess.count,
+        f"files named like {ravdess.EXAMPLE}",
+        "RAVDESS speech, 24 actors, eight emotions",
+        "English",
+        "CC BY-NC-SA 4.0",
+    ),
+    "savee": Reader(
+        savee.read,
+        savee.count,
+        f"files named like {savee.EXAMPLE}",
+        "SAVEE, four men, seven emotions",
+        "English",
+        "research, on request",
+    ),
+    "tess": Reader(
+        tess.read,
+        tess.count,
+        f"files named like {tess.EXAMPLE}",
+        "TESS, two women, 200 words, seven emotions",
+        "English",
+        "CC BY-NC-ND 4.0",
+    ),
+    "iemocap": Reader(
+        iemocap.read,
+        iemocap.count,
+        f"files named like {iemocap.EXAMPLE} beside dialog/EmoEvaluation",
+        "IEMOCAP, ten speakers, acted and improvised dialogs, with votes",
+        "English",
+        "research, on request",
+    ),
+    "msp-improv": Reader(
+        msp_improv.read,
+        msp_improv.count,
+        f"files named like {msp_improv.EXAMPLE} and Evaluation.txt",
+        "MSP-IMPROV, twelve speakers, improvised dialogs, with votes",
+        "English",
+        "research, on request",
+    ),
+    "timit": Reader(
+        timit.read,
+        timit.count,
+        f"files that lie like {timit.EXAMPLE}",
+        "TIMIT, 630 speakers, read sentences with phones, no emotions",
+        "English",
+        "LDC",
+    ),
+    "emobox": Reader(
+        emobox.read,
+        emobox.count,
+        "JSONL files with key, wav and emo in every line",
+        "any corpus as EmoBox describes it, with its folds",
+    ),
+    "audformat": Reader(
+        audformat.read,
+        audformat.count,
+        "a db.yaml with its tables",
+        "any corpus in audEERING's audformat",
+    ),
     "folder": Reader(
         folder.read,
         lambda files: 0,
@@ -89,7 +173,20 @@ READERS: Mapping[str, Reader] = {
         "any folder such as <speaker>/<emotion>/*.wav",
     ),
 }
-_BY_NAME = ("nemo", "emodb", "esd")
+_BY_TABLE = ("table", "audformat", "emobox")
+_BY_NAME = (
+    "iemocap",
+    "msp-improv",
+    "crema-d",
+    "ravdess",
+    "esd",
+    "nemo",
+    "tess",
+    "emodb",
+    "savee",
+    "timit",
+)
+"""What recognises a corpus by its file names, the stricter patterns first."""
 
 
 def describe_readers() -> pd.DataFrame:
@@ -147,8 +244,9 @@ def read_corpus(root: str | Path, *, corpus: str = "auto") -> tuple[Path, Readin
 
 
 def _choose(files: Files) -> tuple[str, str]:
-    if READERS["table"].count(files):
-        return "table", "a manifest.csv lies in the folder"
+    for name in _BY_TABLE:
+        if READERS[name].count(files):
+            return name, f"{READERS[name].looks_for} lies in the folder"
     counts = {name: READERS[name].count(files) for name in _BY_NAME}
     best = max(_BY_NAME, key=lambda name: counts[name])
     total = len(files.audio)

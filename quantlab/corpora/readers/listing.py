@@ -155,6 +155,19 @@ def stem_of(path: str) -> str:
     return path.rpartition("/")[2].rpartition(".")[0]
 
 
+def first_of_name(paths: Iterable[str]) -> tuple[list[str], list[Skipped]]:
+    """Keep one file of each name, the one that lies highest, and report the others."""
+    kept: dict[str, str] = {}
+    skipped = []
+    for path in sorted(paths, key=lambda path: (path.count("/"), path)):
+        name = path.rpartition("/")[2]
+        if name in kept:
+            skipped.append(Skipped(path, f"a second file of the name of {kept[name]}"))
+        else:
+            kept[name] = path
+    return sorted(kept.values()), skipped
+
+
 def raise_problems(problems: Iterable[str], advice: str) -> None:
     """Raise one InputError that shows the first problems and counts the rest; none, no error."""
     found = list(problems)
