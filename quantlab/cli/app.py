@@ -38,6 +38,7 @@ for _command in (
     data.quantize,
     stream.compress,
     stream.decompress,
+    data.import_features,
     data.import_codec,
     doctor.doctor,
 ):

@@ -1,4 +1,4 @@
-"""Commands on data: index a corpus, embed it, quantize an embedding set."""
+"""Commands on data: index a corpus, embed it or import its features, quantize an embedding set."""
 
 import re
 from pathlib import Path
@@ -221,6 +221,50 @@ def _study_of(run: "RunFolder", data: dict[str, Any]) -> "StudySettings":
         values = run.read_study().model_dump(mode="json")
     values["name"] = values["name"] or "study"
     return StudySettings.parse({**values, "data": data}, where=str(run.path))
+
+
+def import_features(
+    source: Annotated[Path, typer.Argument(help="Features: a folder or a file.")],
+    manifest: Annotated[
+        Path, typer.Option("--manifest", "-m", help="The clips they are of.", show_default=False)
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Run folder to make.", show_default=False)
+    ],
+    form: Annotated[
+        Literal["npy", "ev2-frame", "downstream", "safetensors", "parquet"],
+        typer.Option("--format", help="How they are stored."),
+    ] = "npy",
+    name: Annotated[str, typer.Option(help="What computed them, kept in cards.")] = "imported",
+    licence: Annotated[str, typer.Option(help="Licence of the corpus, kept in cards.")] = "",
+    origin: Annotated[str, typer.Option(help="Where they come from, kept in cards.")] = "",
+) -> int:
+    """Make a run of features that another program computed."""
+    from quantlab.corpora import Manifest
+    from quantlab.embedders import import_features as read_features
+    from quantlab.store import write_csv
+    from quantlab.sweep import RunFolder
+
+    run = RunFolder(output)
+    study = _study_of(run, {"embedder": name, "licence": licence})
+    done = read_features(
+        source,
+        Manifest.load(manifest),
+        run.embeddings,
+        form=form,
+        embedder_name=name,
+        licence=licence,
+        origin=origin,
+    )
+    values = study.model_dump(mode="json")
+    values["data"]["level"] = done.embeddings.level
+    run.write_study(type(study).parse(values, where=str(output)))
+    write_csv(run.skipped, done.skipped)
+    say(
+        f"{done.embeddings.num_items} clips, {done.embeddings.offsets[-1]} vectors of "
+        f"{done.embeddings.num_dims} dimensions: {run.embeddings}"
+    )
+    return skipped_code(done.skipped["error"].tolist(), run.skipped)
 
 
 def import_codec(

@@ -9,6 +9,7 @@ from quantlab.embedders.embed import EMBEDDERS, Embedded, embed_manifest, get_em
 from quantlab.embedders.emotion2vec import Emotion2vec, Emotion2vecSettings
 from quantlab.embedders.functionals import Functionals, FunctionalsSettings
 from quantlab.embedders.heads import Head
+from quantlab.embedders.imports import ImportForm, import_features
 from quantlab.embedders.joined import join_sets, open_sets
 from quantlab.embedders.opensmile_sets import OpenSmile, OpenSmileSettings
 from quantlab.embedders.protocol import Embedder, Level
@@ -29,6 +30,7 @@ __all__ = [
     "FunctionalsSettings",
     "Head",
     "Hubert",
+    "ImportForm",
     "Level",
     "OpenSmile",
     "OpenSmileSettings",
@@ -37,6 +39,7 @@ __all__ = [
     "default_cache",
     "embed_manifest",
     "get_embedder",
+    "import_features",
     "join_sets",
     "open_set",
     "open_sets",

@@ -11,7 +11,7 @@ from quantlab.config import fingerprint
 from quantlab.embedders.sets import CARD, EmbeddingSet, open_set
 from quantlab.errors import InputError
 
-_SAME = ("level", "num_dims", "frame_rate_hz")
+_SAME = ("level", "num_dims", "frame_rate_hz", "head")
 
 
 def open_sets(folder: str | Path | Sequence[str | Path]) -> EmbeddingSet:
@@ -89,10 +89,11 @@ def join_sets(sets: Sequence[EmbeddingSet]) -> EmbeddingSet:
 def _require_same(first: EmbeddingSet, other: EmbeddingSet) -> None:
     """Raise InputError when two sets do not come from one embedder used in one way."""
     for key in _SAME:
-        if first.card.get(key) != other.card.get(key):
+        mine, theirs = first.card.get(key), other.card.get(key)
+        if mine != theirs:
+            values = "" if key == "head" else f": {mine} and {theirs}"
             raise InputError(
-                f"embedding sets differ in {key}: {first.card.get(key)} and {other.card.get(key)}; "
-                "embed all corpora in the same way"
+                f"embedding sets differ in {key}{values}; embed all corpora in the same way"
             )
     mine, theirs = (part.card["embedder"] for part in (first, other))
     if mine != theirs:
