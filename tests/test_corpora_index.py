@@ -239,7 +239,7 @@ def test_nemo_as_we_have_it(corpora):
 def test_nemo_names_and_table_agree(corpora):
     _, by_name = read_corpus(corpora / "nemo", corpus="nemo")
     _, by_table = read_corpus(corpora / "nemo")
-    assert by_table.notes[0] == "read as table: a manifest.csv lies in the folder"
+    assert by_table.notes[0] == "read as table: found a manifest.csv in the folder"
     assert len(by_name.rows) == 3236
     assert not by_name.skipped
     assert tuple(sorted({row.speaker for row in by_name.rows})) == NEMO_SPEAKERS
@@ -278,7 +278,7 @@ def test_emodb_as_we_have_it(corpora):
 
 def check_against_the_table(manifest, by_table):
     """The corpus's own manifest.csv and what its file names say are the same."""
-    assert by_table.notes[0] == "read as table: a manifest.csv lies in the folder"
+    assert by_table.notes[0] == "read as table: found a manifest.csv in the folder"
     assert by_table.notes[-1].startswith(f"{len(manifest)} of {len(manifest)} clips taken")
     columns = ["path", "corpus", "speaker", "gender", "emotion", "text_id"]
     pd.testing.assert_frame_equal(by_table.manifest.items[columns], manifest.items[columns])

@@ -401,6 +401,65 @@ def test_emobox_lines_that_are_not_safe_are_refused(
         index_corpus(tmp_path, corpus="emobox")
 
 
+def _cameo(root: Path) -> None:
+    for name in ("anger/nemo_00000", "neutral/nemo_00001", "surprise/nemo_00002"):
+        _write(root, f"CAMEO/nemo/{name}.wav")
+    _write(root, "CAMEO/jl_corpus/apology/jl_corpus_00003.wav")
+    _write(root, "CAMEO/jl_corpus/anger/readme.wav")
+
+
+def test_cameo_without_its_tables(tmp_path: Path) -> None:
+    _cameo(tmp_path)
+    indexed = index_corpus(tmp_path)
+    assert indexed.notes[0].startswith("read as cameo: 4 of 5 audio files")
+    assert indexed.notes[1].startswith("no table of jl_corpus, nemo: all clips of a part count as")
+    items = indexed.manifest.items.set_index("path")
+    assert items.loc["CAMEO/nemo/anger/nemo_00000.wav", WHO].tolist() == [
+        "cameo-nemo", "pl", "cameo-nemo-unknown", "", "angry", "anger",
+    ]  # fmt: skip
+    apology = items.loc["CAMEO/jl_corpus/apology/jl_corpus_00003.wav"]
+    assert (apology["emotion"], apology["emotion_raw"]) == ("other", "apology")
+
+
+def test_cameo_with_its_tables(tmp_path: Path) -> None:
+    _cameo(tmp_path)
+    hashed = "e80234c75eb3f827a0d85bb7737a107a425be1dd5d3cf5c59320b9981109b698.flac"
+    _write(tmp_path, f"CAMEO/nemo/fear/{hashed}", form="FLAC")
+    first = pd.DataFrame(
+        {
+            "file_id": ["a.flac", "b.flac"],
+            "audio": [{"bytes": b"x", "path": "a.flac"}, {"bytes": b"y", "path": "b.flac"}],
+            "emotion": ["anger", "neutral"],
+            "transcription": ["Raz", "Dwa"],
+            "speaker_id": ["nemo_EB0", "nemo_SM0"],
+            "gender": ["Female", "male"],
+            "age": ["27", None],
+        }
+    )
+    second = first.assign(file_id=["c.flac", hashed], emotion=["surprise", "fear"])
+    for number, table in enumerate((first, second)):
+        place = tmp_path / f"data/nemo-{number:05d}-of-00002.parquet"
+        place.parent.mkdir(exist_ok=True)
+        table.to_parquet(place)
+    items, skipped = _items(tmp_path)
+    assert not skipped
+    angry = items.loc["CAMEO/nemo/anger/nemo_00000.wav"]
+    assert angry[WHO].tolist() == ["cameo-nemo", "pl", "nemo_EB0", "female", "angry", "anger"]
+    assert angry["transcript"] == "Raz"
+    assert json.loads(angry["attributes"]) == {"age": "27"}
+    assert items.loc["CAMEO/nemo/surprise/nemo_00002.wav", "speaker"] == "nemo_EB0"
+    assert items.loc["CAMEO/nemo/neutral/nemo_00001.wav", "attributes"] == ""
+    assert items.loc[f"CAMEO/nemo/fear/{hashed}", "speaker"] == "nemo_SM0"
+    _write(tmp_path, "CAMEO/nemo/sadness/nemo_00007.wav")
+    assert _items(tmp_path)[1] == {
+        "CAMEO/nemo/sadness/nemo_00007.wav": "the table of nemo has no such clip"
+    }
+    (tmp_path / "CAMEO/nemo/sadness/nemo_00007.wav").unlink()
+    _write(tmp_path, "CAMEO/nemo/happiness/nemo_00001.wav")
+    with pytest.raises(InputError, match="the table of nemo says 'neutral'"):
+        index_corpus(tmp_path)
+
+
 def test_audformat_as_the_library_writes_it(tmp_path: Path) -> None:
     audformat = pytest.importorskip("audformat")
     for name in ("s1_a", "s1_b", "s2_a"):

@@ -24,7 +24,7 @@ def test_table_with_the_required_columns_only(tmp_path):
         "path,speaker,emotion\na/x.wav,s1,Anger\nb.wav, s2 ,sad\n"
     )
     reading = read(tmp_path)
-    assert reading.notes == ("read as table: a manifest.csv lies in the folder",)
+    assert reading.notes == ("read as table: found a manifest.csv in the folder",)
     first, second = reading.rows
     assert (first.path, first.speaker, first.emotion, first.emotion_raw) == (
         "a/x.wav",
@@ -316,7 +316,10 @@ def test_reader_names_are_checked(tmp_path):
     (tmp_path / "x.csv").write_text("path,speaker,emotion\na.wav,s,sad\n")
     with pytest.raises(ConfigError, match="is a table; read it with corpus 'table'"):
         read(tmp_path / "x.csv", "nemo")
-    assert list(READERS) == ["table", "nemo", "emodb", "esd", "folder"]
+    assert list(READERS) == [
+        "table", "nemo", "emodb", "esd", "crema-d", "ravdess", "savee", "tess", "iemocap",
+        "msp-improv", "timit", "cameo", "emobox", "audformat", "folder",
+    ]  # fmt: skip
 
 
 def test_hidden_files_and_folders_are_ignored(tmp_path):

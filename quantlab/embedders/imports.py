@@ -108,7 +108,7 @@ def import_features(
         "languages": sorted(set(items["language"].astype(str)) - {""}),
         "licence": licence or "not stated; what is derived from a corpus carries its licence",
         "source": origin,
-        "commands": [f"quantlab import {Path(source).name} --format {form}"],
+        "commands": [f"quantlab import-features {Path(source).name} --format {form}"],
         "num_skipped": len(skipped),
     }
     write_set(

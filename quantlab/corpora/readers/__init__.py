@@ -13,6 +13,7 @@ import pandas as pd
 
 from quantlab.corpora.readers import (
     audformat,
+    cameo,
     crema_d,
     emobox,
     emodb,
@@ -154,6 +155,14 @@ READERS: Mapping[str, Reader] = {
         "English",
         "LDC",
     ),
+    "cameo": Reader(
+        cameo.read,
+        cameo.count,
+        f"files that lie like {cameo.EXAMPLE}",
+        "CAMEO, parts of thirteen corpora, written out of its published tables",
+        "eight languages",
+        "that of each part",
+    ),
     "emobox": Reader(
         emobox.read,
         emobox.count,
@@ -175,6 +184,7 @@ READERS: Mapping[str, Reader] = {
 }
 _BY_TABLE = ("table", "audformat", "emobox")
 _BY_NAME = (
+    "cameo",
     "iemocap",
     "msp-improv",
     "crema-d",
@@ -246,7 +256,7 @@ def read_corpus(root: str | Path, *, corpus: str = "auto") -> tuple[Path, Readin
 def _choose(files: Files) -> tuple[str, str]:
     for name in _BY_TABLE:
         if READERS[name].count(files):
-            return name, f"{READERS[name].looks_for} lies in the folder"
+            return name, f"found {READERS[name].looks_for}"
     counts = {name: READERS[name].count(files) for name in _BY_NAME}
     best = max(_BY_NAME, key=lambda name: counts[name])
     total = len(files.audio)
