@@ -6,7 +6,7 @@ wrong with a table that a person wrote (an unsafe path, an unknown emotion) stop
 
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -116,7 +116,7 @@ def index_corpus(
         else:
             num_reused += reused
             emotion = merged.get(row.emotion, row.emotion)
-            kept.append({**asdict(row), "emotion": emotion, **asdict(measured)})
+            kept.append({**vars(row), "emotion": emotion, **vars(measured)})
         if progress is not None:
             progress(done, len(rows))
     if not kept:

@@ -5,6 +5,7 @@ only words and the unambiguous three-letter codes.
 """
 
 import difflib
+import functools
 import unicodedata
 from collections.abc import Iterable, Mapping
 
@@ -103,6 +104,7 @@ def _plain(label: str) -> str:
     return " ".join(text.replace("_", " ").replace("-", " ").split())
 
 
+@functools.lru_cache(maxsize=1024)  # readers ask the same folder names for every clip in them
 def _hint(word: str) -> str:
     near = difflib.get_close_matches(word, sorted(SYNONYMS), n=1, cutoff=0.6)
     if near:
