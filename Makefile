@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TEST_PROCESSES ?= 2
 BENCHES := $(filter-out _%,$(basename $(notdir $(wildcard experiments/bench/*.py))))
 
 .PHONY: install demo test slow gpu lint bench clean $(addprefix bench-,$(BENCHES))
@@ -28,7 +29,7 @@ demo: $(STAMP)
 	echo "    $(BIN)/streamlit run apps/explorer.py"
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow

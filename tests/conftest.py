@@ -3,9 +3,14 @@
 ``pytest --regenerate`` writes the golden files anew instead of comparing with them.
 """
 
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+
+# Two test processes on two cores: with two threads each they would wait for one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

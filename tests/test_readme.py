@@ -29,10 +29,8 @@ def test_commands_in_the_readme_exist() -> None:
         command.name or (command.callback.__name__ if command.callback else "").replace("_", "-")
         for command in app.registered_commands
     }
-    assert (
-        set(re.findall(r"^quantlab ([\w-]+) ?[-~/\w.]*(?:/|parquet| -)", TEXT, flags=re.MULTILINE))
-        == known
-    )
+    blocks = "\n".join(re.findall(r"^```\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL))
+    assert set(re.findall(r"^quantlab ([\w-]+)", blocks, flags=re.MULTILINE)) == known
 
 
 def test_make_targets_in_the_readme_exist() -> None:
