@@ -68,8 +68,7 @@ def index_corpus(
         The corpus folder, or a CSV file that lists its clips with the columns path, speaker and
         emotion.
     corpus : str
-        Which reader to use: ``"table"``, ``"nemo"``, ``"emodb"``, ``"esd"``, ``"folder"``, or
-        ``"auto"``.
+        Which reader to use, a name from `READERS`, or ``"auto"``.
     verify : bool
         Hash again also those clips whose size and time are as in `previous`.
     previous : Manifest, optional

@@ -7,6 +7,7 @@ seed.
 
 import os
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -92,7 +93,9 @@ def run_tasks(
         The user interrupted; finished tasks have written their results.
     """
     outcomes: dict[int, Outcome] = {}
-    with Ticker(label, len(arguments), shown=progress) as ticker:
+    with Ticker(label, len(arguments), shown=progress) as ticker, warnings.catch_warnings():
+        # loky replaces a worker whose memory has grown; its task is done by then, nothing is lost.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
         for outcome in _run(function, list(enumerate(arguments)), max(workers, 1), engine):
             outcomes[outcome.index] = outcome
             ticker.advance()
