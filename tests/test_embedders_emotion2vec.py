@@ -4,6 +4,7 @@ import logging
 import os
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from quantlab.audio import Clip, clip_from_array
+from quantlab.audio import Clip, clip_from_array, write_clip
 from quantlab.corpora import index_corpus
-from quantlab.embedders import Emotion2vec, Emotion2vecSettings, get_embedder
+from quantlab.embedders import Emotion2vec, Emotion2vecSettings, embed_manifest, get_embedder
 from quantlab.embedders.emotion2vec_files import TRAINED_ON
 from quantlab.embedders.windows import make_windows, num_frames
 from quantlab.errors import ConfigError, InputError, IntegrityError
@@ -91,6 +92,38 @@ def test_a_batch_gives_what_each_clip_gives_alone(tiny: Path, clips: list[Clip])
     for clip, one, other in zip(clips, alone, together, strict=True):
         assert one.shape == other.shape == (num_frames(clip.samples.size), 64)
         assert np.abs(one - other).max() <= 1e-4
+
+
+def test_threads_that_share_the_model_do_not_share_masks(tiny: Path, clips: list[Clip]) -> None:
+    embedder = _embedder(tiny, batch_seconds=60.0)
+    alone = [_embedder(tiny).embed(clip, level="frame") for clip in clips]
+
+    def embed(turn: int) -> list[np.ndarray]:
+        chosen = clips if turn % 2 else clips[:1]
+        return embedder.embed_batch(chosen, level="frame")
+
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(embed, range(24)):
+            for one, other in zip(alone, found, strict=False):
+                assert np.abs(one - other).max() <= 1e-4
+
+
+def test_workers_give_the_same_set_from_one_loaded_model(tiny: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    for row in range(20):
+        samples = (0.1 * rng.normal(size=8000 + 400 * row)).astype(np.float32)
+        place = tmp_path / "corpus" / f"s{row % 2}" / ("happy", "sad")[row // 2 % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        write_clip(place / f"{row}.wav", samples)
+    manifest = index_corpus(tmp_path / "corpus").manifest
+    sets = [
+        embed_manifest(
+            manifest, _embedder(tiny), tmp_path / f"set{workers}", workers=workers,
+            cache=tmp_path / f"cache{workers}", progress=False,
+        ).embeddings
+        for workers in (1, 2)
+    ]  # fmt: skip
+    assert sets[0].fingerprint == sets[1].fingerprint
 
 
 def test_without_our_mask_padding_would_reach_real_frames(tiny: Path, clips: list[Clip]) -> None:

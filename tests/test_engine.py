@@ -33,23 +33,44 @@ def _die(_: int) -> None:
     os.kill(os.getpid(), 9)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_failure_ends_only_its_own_task(workers: int) -> None:
-    outcomes = run_tasks(_square, range(5), label="t", workers=workers, progress=False)
+@pytest.mark.parametrize(("workers", "threads"), [(1, False), (2, False), (2, True)])
+def test_a_failure_ends_only_its_own_task(workers: int, threads: bool) -> None:
+    outcomes = run_tasks(
+        _square, range(5), label="t", workers=workers, threads=threads, progress=False
+    )
     assert [outcome.value for outcome in outcomes] == [0, 1, 4, None, 16]
     assert outcomes[3].error == "ValueError: three"
     assert "_square" in outcomes[3].trace
 
 
 def test_results_do_not_depend_on_the_number_of_workers() -> None:
-    one, two = (
+    one, two, threads = (
         [
             outcome.value
-            for outcome in run_tasks(_product, range(4), label="t", workers=n, progress=False)
+            for outcome in run_tasks(
+                _product, range(4), label="t", workers=n, threads=threads, progress=False
+            )
         ]
-        for n in (1, 2)
+        for n, threads in ((1, False), (2, False), (2, True))
     )
-    assert one == two
+    assert one == two == threads
+
+
+def _process_and_threads(_: int) -> tuple[int, int]:
+    import torch
+
+    return os.getpid(), torch.get_num_threads()
+
+
+def test_threads_share_this_process_and_have_one_core_each() -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    outcomes = run_tasks(
+        _process_and_threads, range(6), label="t", workers=2, threads=True, progress=False
+    )
+    assert {outcome.value for outcome in outcomes} == {(os.getpid(), 1)}
+    assert torch.get_num_threads() == before
 
 
 def test_a_dead_worker_is_replaced(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def embed_manifest(
     level : {"utterance", "frame"}
         One vector per clip, or frames.
     workers : int
-        Processes to use.
+        Processes to use, or threads where the embedder's model is shared.
     engine : {"local", "ray"}
         Where they run; on Ray every worker must see corpus and cache under the same paths.
     cache : Path, optional
@@ -169,8 +169,9 @@ def embed_manifest(
         for rows in groups
     ]
     outcomes = run_tasks(
-        _embed_task, tasks, label="embed", workers=workers, engine=engine, progress=progress
-    )
+        _embed_task, tasks, label="embed", workers=workers, engine=engine,
+        threads=embedder.shares_model, progress=progress,
+    )  # fmt: skip
     fates: list[_Fate] = [("", "", "")] * len(manifest)
     for rows, outcome in zip(groups, outcomes, strict=True):
         if outcome.error:

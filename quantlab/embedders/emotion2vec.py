@@ -96,6 +96,7 @@ class Emotion2vec:
     name: ClassVar[str] = "emotion2vec"
     version: ClassVar[int] = 1
     frame_rate_hz: ClassVar[float] = 50.0
+    shares_model: ClassVar[bool] = True
     settings_class: ClassVar[type[Emotion2vecSettings]] = Emotion2vecSettings
 
     def __init__(self, settings: Emotion2vecSettings | None = None) -> None:

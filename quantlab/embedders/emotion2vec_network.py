@@ -3,8 +3,9 @@
 import contextlib
 import io
 import logging
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _PRETRAINING = "modality_encoders.AUDIO.decoder."
 _SHOWN = 3
+_LOADING = threading.Lock()
 
 
 def load_network(files: ModelFiles, device: str, precision: str) -> "Network":
@@ -31,7 +33,9 @@ def load_network(files: ModelFiles, device: str, precision: str) -> "Network":
     IntegrityError
         Weights are missing, misshapen or not finite.
     """
-    return _load(files, device, precision)
+    # Threads that start together load it once.
+    with _LOADING:
+        return _load(files, device, precision)
 
 
 @lru_cache(maxsize=2)
@@ -110,12 +114,32 @@ class Network:
         ``"float32"`` or ``"bfloat16"``.
     normalised : bool
         Whether waves are brought to zero mean and unit variance first.
+    masks : threading.local
+        The padding mask of the batch that each thread is in.
     """
 
     model: Any
     device: str
     precision: str
     normalised: bool
+    masks: threading.local = field(default_factory=threading.local, repr=False)
+
+    def __post_init__(self) -> None:
+        """Set padding frames to zero before each positional convolution.
+
+        FunASR masks them in attention only; through these convolutions they would reach the last
+        frames of the shorter clips.
+        """
+        import torch
+
+        def blank(_: Any, inputs: "tuple[torch.Tensor, ...]") -> "tuple[torch.Tensor, ...]":
+            keep = getattr(self.masks, "keep", None)
+            return inputs if keep is None else (inputs[0] * keep,)
+
+        encoder = self.model.modality_encoders["AUDIO"].relative_positional_encoder
+        for part in encoder.modules():
+            if isinstance(part, torch.nn.Conv1d):
+                part.register_forward_pre_hook(blank)
 
     def normalise(self, samples: np.ndarray) -> np.ndarray:
         """Return a whole clip's samples as the network wants them."""
@@ -148,29 +172,15 @@ class Network:
 
     @contextlib.contextmanager
     def _masked(self, counts: list[int] | None) -> Iterator[None]:
-        """Set padding frames to zero before each positional convolution.
-
-        FunASR masks them in attention only; through these convolutions they would reach the last
-        frames of the shorter clips.
-        """
+        """Let the convolutions of this thread see so many frames of each wave; None, all."""
         import torch
 
-        if counts is None:
-            yield
-            return
-        widest = max(counts)
-        keep = torch.zeros(len(counts), 1, widest, device=self.device)
-        for row, count in enumerate(counts):
-            keep[row, :, :count] = 1
-
-        def blank(_: Any, inputs: "tuple[torch.Tensor, ...]") -> "tuple[torch.Tensor]":
-            return (inputs[0] * keep,)
-
-        encoder = self.model.modality_encoders["AUDIO"].relative_positional_encoder
-        convolutions = [part for part in encoder.modules() if isinstance(part, torch.nn.Conv1d)]
-        hooks = [part.register_forward_pre_hook(blank) for part in convolutions]
+        keep = None
+        if counts is not None:
+            frames = torch.arange(max(counts), device=self.device)
+            keep = (frames < torch.tensor(counts, device=self.device)[:, None]).float()[:, None]
+        self.masks.keep = keep
         try:
             yield
         finally:
-            for hook in hooks:
-                hook.remove()
+            self.masks.keep = None

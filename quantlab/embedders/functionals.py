@@ -87,6 +87,7 @@ class Functionals:
     name: ClassVar[str] = "functionals"
     version: ClassVar[int] = 1
     frame_rate_hz: ClassVar[float] = 50.0
+    shares_model: ClassVar[bool] = False
     settings_class: ClassVar[type[FunctionalsSettings]] = FunctionalsSettings
 
     def __init__(self, settings: FunctionalsSettings | None = None) -> None:

@@ -54,6 +54,7 @@ class OpenSmile:
     name: ClassVar[str] = "opensmile"
     version: ClassVar[int] = 1
     frame_rate_hz: ClassVar[float] = 0.0
+    shares_model: ClassVar[bool] = False
     settings_class: ClassVar[type[OpenSmileSettings]] = OpenSmileSettings
 
     def __init__(self, settings: OpenSmileSettings | None = None) -> None:

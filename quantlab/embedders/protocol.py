@@ -27,11 +27,15 @@ class Embedder(Protocol):
         Frames per second at frame level.
     settings_class : type[Settings]
         What its settings are parsed with and its constructor takes.
+    shares_model : bool
+        Whether several threads of a process may embed at once with one loaded model; else workers
+        are processes.
     """
 
     name: ClassVar[str]
     frame_rate_hz: ClassVar[float]
     settings_class: ClassVar[type[Any]]
+    shares_model: ClassVar[bool]
 
     @property
     def settings(self) -> Settings:

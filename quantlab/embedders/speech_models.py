@@ -9,6 +9,7 @@ arXiv:2110.13900.
 """
 
 import re
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +30,7 @@ _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _FILES = ("config.json", "preprocessor_config.json", *_WEIGHTS)
 _UNUSED = {"masked_spec_embed"}  # stands for masked frames in training only
 _SHOWN = 3
+_LOADING = threading.Lock()
 
 
 class SpeechModelSettings(Settings):
@@ -69,6 +71,7 @@ class _SpeechModel:
     source: ClassVar[str]
     version: ClassVar[int] = 1
     frame_rate_hz: ClassVar[float] = 50.0
+    shares_model: ClassVar[bool] = True
     settings_class: ClassVar[type[SpeechModelSettings]] = SpeechModelSettings
 
     def __init__(self, settings: SpeechModelSettings | None = None) -> None:
@@ -154,7 +157,9 @@ class _SpeechModel:
             return []
         config = self._config()
         device = choose_device(self._settings.device)
-        network = _load(self.class_name, self.directory, self._weights_sha256(), device)
+        weights = self._weights_sha256()
+        with _LOADING:  # threads that start together load it once
+            network = _load(self.class_name, self.directory, weights, device)
         chosen = self._settings.layer
         layer = None if chosen == "last" else int(chosen.removeprefix("layer_"))
         normalised = _normalises(self.directory, config)

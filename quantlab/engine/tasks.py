@@ -58,6 +58,7 @@ def run_tasks(
     label: str,
     workers: int = 1,
     engine: EngineName = "local",
+    threads: bool = False,
     progress: bool = True,
 ) -> list[Outcome]:
     """Call `function` on every argument; an exception ends its own task only.
@@ -75,6 +76,9 @@ def run_tasks(
         ``RAY_ADDRESS`` uses the cores it has.
     engine : {"local", "ray"}
         Where tasks run; on Ray even a single worker is another process.
+    threads : bool
+        Whether local workers are threads of this process: for functions that spend their time in
+        one large model, which then is loaded once.
     progress : bool
         Whether to show progress.
 
@@ -93,25 +97,39 @@ def run_tasks(
         The user interrupted; finished tasks have written their results.
     """
     outcomes: dict[int, Outcome] = {}
+    tasks = list(enumerate(arguments))
+    if engine == "ray" and tasks:
+        finished = run_on_ray(partial(_guarded_task, function), tasks, max(workers, 1))
+    elif workers <= 1 or len(tasks) < 2:
+        finished = (_guarded(function, index, argument) for index, argument in tasks)
+    elif threads:
+        finished = _run_in_threads(function, tasks, workers)
+    else:
+        finished = _run_in_processes(function, tasks, workers)
     with Ticker(label, len(arguments), shown=progress) as ticker, warnings.catch_warnings():
         # loky replaces a worker whose memory has grown; its task is done by then, nothing is lost.
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
-        for outcome in _run(function, list(enumerate(arguments)), max(workers, 1), engine):
+        for outcome in finished:
             outcomes[outcome.index] = outcome
             ticker.advance()
     return [outcomes[index] for index in range(len(arguments))]
 
 
-def _run(
-    function: Callable[[Any], Any], tasks: list[tuple[int, Any]], workers: int, engine: EngineName
+def _run_in_threads(
+    function: Callable[[Any], Any], tasks: list[tuple[int, Any]], workers: int
 ) -> Iterator[Outcome]:
-    if engine == "ray" and tasks:
-        yield from run_on_ray(partial(_guarded_task, function), tasks, workers)
-        return
-    if workers == 1 or len(tasks) < 2:
-        for index, argument in tasks:
-            yield _guarded(function, index, argument)
-        return
+    from joblib import Parallel, delayed
+
+    pool = Parallel(n_jobs=workers, backend="threading", return_as="generator_unordered")
+    # The limit belongs to the process: set once, not by each task as it begins and ends.
+    with single_thread():
+        jobs = [delayed(_caught)(function, index, argument) for index, argument in tasks]
+        yield from cast("Iterator[Outcome]", pool(jobs))
+
+
+def _run_in_processes(
+    function: Callable[[Any], Any], tasks: list[tuple[int, Any]], workers: int
+) -> Iterator[Outcome]:
     from joblib import Parallel, delayed
     from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import BrokenProcessPool
@@ -136,9 +154,13 @@ def _run(
 
 
 def _guarded(function: Callable[[Any], Any], index: int, argument: Any) -> Outcome:
+    with single_thread():
+        return _caught(function, index, argument)
+
+
+def _caught(function: Callable[[Any], Any], index: int, argument: Any) -> Outcome:
     try:
-        with single_thread():
-            return Outcome(index, function(argument))
+        return Outcome(index, function(argument))
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         return Outcome(index, None, text, traceback.format_exc())
