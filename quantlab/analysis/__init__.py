@@ -14,7 +14,40 @@ from quantlab.analysis.accuracy import (
 )
 from quantlab.analysis.bootstrap import wild_cluster_bootstrap
 from quantlab.analysis.claims import MIN_CLUSTERS, holm, p_value, verdict
+from quantlab.analysis.dci_controls import DCI_METRICS, dci_table
+from quantlab.analysis.dependence import SharedBits, gaussian_information, information_table
+from quantlab.analysis.disentanglement import (
+    PUBLISHED_TREES,
+    QUICK_TREES,
+    Dci,
+    DciIntervals,
+    DciScores,
+    Trees,
+    block_importances,
+    dci_intervals,
+    dci_scores,
+    fit_dci,
+)
 from quantlab.analysis.drift import attraction, centroids
+from quantlab.analysis.factors import FactorSet, class_factors, label_factors, rotated, shuffled
+from quantlab.analysis.grid import (
+    CRITERIA,
+    GridCell,
+    ModelMeasures,
+    VerdictRule,
+    grid_table,
+    verdict_table,
+    wide_grid,
+    wide_verdicts,
+)
+from quantlab.analysis.leakage import (
+    LEAKAGE_PROBES,
+    LeakageBits,
+    ProbeScore,
+    leakage_bits,
+    probe_matrix,
+    score_table,
+)
 from quantlab.analysis.limits import (
     SPACE_FILLING_BITS,
     WaterFilling,
@@ -24,6 +57,8 @@ from quantlab.analysis.limits import (
     water_filling,
 )
 from quantlab.analysis.probes import PROBES, FittedProbe, ProbeName, fit_probe
+from quantlab.analysis.projection import Projection, project, projection_table
+from quantlab.analysis.scatter import CollapseRule, Scatter, scatter, scatter_table
 from quantlab.analysis.similarity import (
     Similarity,
     cosine_centred,
@@ -49,42 +84,82 @@ from quantlab.analysis.twin import (
     fit_twin,
     twin_limits,
 )
+from quantlab.analysis.utterances import Utterances
 
 __all__ = [
+    "CRITERIA",
+    "DCI_METRICS",
+    "LEAKAGE_PROBES",
     "MIN_CLUSTERS",
     "PROBES",
+    "PUBLISHED_TREES",
+    "QUICK_TREES",
     "SPACE_FILLING_BITS",
+    "CollapseRule",
+    "Dci",
+    "DciIntervals",
+    "DciScores",
+    "FactorSet",
     "FittedProbe",
     "Gaussian",
+    "GridCell",
     "Interval",
     "Intervals",
+    "LeakageBits",
+    "ModelMeasures",
     "ProbeName",
+    "ProbeScore",
+    "Projection",
+    "Scatter",
     "Scores",
+    "SharedBits",
     "Similarity",
     "Summary",
+    "Trees",
     "Twin",
     "TwinLimits",
+    "Utterances",
+    "VerdictRule",
     "WaterFilling",
     "attraction",
+    "block_importances",
     "centroids",
+    "class_factors",
     "cluster_mean",
     "confusion_matrices",
     "cosine_ceiling",
     "cosine_centred",
     "cosine_raw",
+    "dci_intervals",
+    "dci_scores",
+    "dci_table",
     "distortion",
+    "fit_dci",
     "fit_gaussian",
     "fit_probe",
     "fit_twin",
+    "gaussian_information",
+    "grid_table",
     "holm",
+    "information_table",
     "jackknife_interval",
     "jackknife_intervals",
+    "label_factors",
+    "leakage_bits",
     "macro_f1",
     "p_value",
+    "probe_matrix",
+    "project",
+    "projection_table",
     "random_pair_cosine",
     "rate_limit",
     "recalls",
+    "rotated",
+    "scatter",
+    "scatter_table",
+    "score_table",
     "scores",
+    "shuffled",
     "similarity",
     "space_filling_line",
     "summarise",
@@ -92,6 +167,9 @@ __all__ = [
     "twin_limits",
     "uar",
     "verdict",
+    "verdict_table",
     "water_filling",
+    "wide_grid",
+    "wide_verdicts",
     "wild_cluster_bootstrap",
 ]

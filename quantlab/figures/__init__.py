@@ -10,6 +10,7 @@ from quantlab.figures.compare import reduction_curves
 from quantlab.figures.context import FigureContext
 from quantlab.figures.control import control_curves
 from quantlab.figures.curves import rate_curves, similarity_curves, similarity_heatmap
+from quantlab.figures.disentanglement import embedding_maps, probe_heatmap
 from quantlab.figures.drift import EACH_OTHER, attraction_curves
 from quantlab.figures.empty import empty_figure
 from quantlab.figures.export import (
@@ -21,6 +22,7 @@ from quantlab.figures.export import (
     figure_image,
 )
 from quantlab.figures.findings import Findings, findings
+from quantlab.figures.grid import grid_dots, measure_words
 from quantlab.figures.limits import LIMITED, limit_curves
 from quantlab.figures.palette import EMOTION_STYLES, EmotionStyle, emotion_style, template
 from quantlab.figures.recognition import accuracy_curves, confusion_heatmap
@@ -52,6 +54,7 @@ __all__ = [
     "biased_panel",
     "confusion_heatmap",
     "control_curves",
+    "embedding_maps",
     "emotion_order",
     "emotion_style",
     "empty_figure",
@@ -61,10 +64,13 @@ __all__ = [
     "figure_html",
     "figure_image",
     "findings",
+    "grid_dots",
     "limit_curves",
     "list_runs",
+    "measure_words",
     "metric_words",
     "number",
+    "probe_heatmap",
     "probe_words",
     "protocol_words",
     "rate_curves",

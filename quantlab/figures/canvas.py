@@ -275,6 +275,10 @@ class Canvas:
             cell,
         )
 
+    def points(self, trace: dict[str, Any], *, cell: tuple[int, int] = (1, 1)) -> None:
+        """Add points, with `meta` and `customdata` as curves have them, to a panel."""
+        self._add({"type": "scatter", "mode": "markers", **trace}, cell)
+
     def cells(self, trace: dict[str, Any]) -> None:
         """Add a heat map to the only panel."""
         self._add({"type": "heatmap", **trace}, (1, 1))

@@ -22,6 +22,7 @@ def add_cells(
     decimals: int = 2,
     unit: str = "",
     texts: Sequence[str] | None = None,
+    over_lam: bool = True,
 ) -> None:
     """Add a heat map with its values printed.
 
@@ -43,6 +44,8 @@ def add_cells(
         For the printed values.
     texts : sequence of str, length M, optional
         What is printed instead of the values.
+    over_lam : bool
+        Whether the values belong to a λ, which is then told on hovering.
     """
     shape = (len(row_names), len(column_names))
     values, custom = np.full(shape, np.nan), np.full((*shape, len(CUSTOM)), np.nan)
@@ -54,7 +57,8 @@ def add_cells(
         printed[at] = texts[place] if texts is not None else fixed(value, decimals=decimals)
         names = f"<b>{plain(row_names[at[0]])}</b>, {plain(column_names[at[1]])}"
         number = interval_text(value, low, high, decimals=decimals)
-        hover[at] = f"{names}<br>{lam_text(lam)}<br>{number} {unit}".rstrip()
+        place_of_lam = f"{lam_text(lam)}<br>" if over_lam else ""
+        hover[at] = f"{names}<br>{place_of_lam}{number} {unit}".rstrip()
     dark = canvas.context.dark
     colors = ink(dark=dark)
     signed = limits[0] < 0

@@ -44,7 +44,8 @@ def figure_data(figure: go.Figure) -> pd.DataFrame:
     -------
     pd.DataFrame
         One row per point, reference line or cell: panel, series, quantity, column (of a heat map,
-        else ""), x (the place where the axis is not λ, else NaN), lam, value, low, high, num_items,
+        else ""), x (the place where the axis is not λ, else NaN; of a plot that lies on its side,
+        the place of its row), lam, value, low, high, num_items,
         num_speakers. No rows for an empty figure.
     """
     rows: list[tuple[object, ...]] = []
@@ -60,8 +61,11 @@ def _line_rows(trace: Any) -> Iterator[tuple[object, ...]]:
     places = range(1) if meta.get("level") else range(len(trace.y))
     for place in places:
         lam, *rest = trace.customdata[place]
-        x = np.nan if over_lam else float(trace.x[place])
-        yield (*names, "", x, float(lam), float(trace.y[place]), *map(float, rest))
+        if meta.get("sideways"):
+            x, value = float(trace.y[place]), float(trace.x[place])
+        else:
+            x, value = np.nan if over_lam else float(trace.x[place]), float(trace.y[place])
+        yield (*names, "", x, float(lam), value, *map(float, rest))
 
 
 def _cell_rows(trace: Any) -> Iterator[tuple[object, ...]]:

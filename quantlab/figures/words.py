@@ -69,6 +69,7 @@ _PROBES = {
     "logistic": "logistic regression",
     "svm": "support vector machine",
     "mlp": "small neural network",
+    "wide_mlp": "neural network",
     "head": "the embedder's own classifier",
 }
 _RECIPES = {
