@@ -4,6 +4,7 @@
 form in which audio reaches an embedder. The other functions are pure and take its samples.
 """
 
+from quantlab.audio.acoustics import log10_mel, log_f0, normalise_f0
 from quantlab.audio.clip import MIN_DURATION_S, Clip, ClipFlags
 from quantlab.audio.decode import clip_from_array, decode_bytes, read_clip
 from quantlab.audio.spectrum import (
@@ -49,8 +50,11 @@ __all__ = [
     "encode_clip",
     "f0_track",
     "level_at",
+    "log10_mel",
+    "log_f0",
     "log_mel",
     "mel_power",
+    "normalise_f0",
     "peak_db",
     "peak_periodicity",
     "periodicity",
