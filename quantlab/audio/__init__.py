@@ -7,6 +7,7 @@ form in which audio reaches an embedder. The other functions are pure and take i
 from quantlab.audio.acoustics import log10_mel, log_f0, normalise_f0
 from quantlab.audio.clip import MIN_DURATION_S, Clip, ClipFlags
 from quantlab.audio.decode import clip_from_array, decode_bytes, read_clip
+from quantlab.audio.griffin_lim import griffin_lim
 from quantlab.audio.spectrum import (
     HOP_S,
     SAMPLE_RATE,
@@ -49,6 +50,7 @@ __all__ = [
     "decode_bytes",
     "encode_clip",
     "f0_track",
+    "griffin_lim",
     "level_at",
     "log10_mel",
     "log_f0",
