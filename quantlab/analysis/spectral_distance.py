@@ -16,9 +16,12 @@ from quantlab.analysis.checks import matrix
 from quantlab.errors import InputError
 
 Cepstrum = Literal["natural", "thesis", "thesis_printed"]
-"""``natural``: orthonormal DCT of ln mel, so that the unit is the decibel of the formula.
-``thesis``: orthonormal DCT of log10 mel, which published values near 11.7 agree with.
-``thesis_printed``: the same without normalisation, as that thesis prints the transform."""
+"""``natural``: orthonormal DCT of ln mel. ``thesis``: orthonormal DCT of log10 mel, which published
+values near 11.7 agree with. ``thesis_printed``: the same without normalisation, as that thesis
+prints the transform.
+
+An orthonormal coefficient of 80 bands is √160 times the one in a cepstral series of the spectrum,
+so values are large beside those of vocoder cepstra."""
 
 Alignment = Literal["none", "dtw"]
 """``none``: frame by frame, equal lengths. ``dtw``: along the path of least total distance."""
