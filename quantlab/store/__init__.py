@@ -4,6 +4,7 @@ Every file that quantlab writes goes through `write_bytes`, which leaves either 
 content in place, whatever happens in between. Nothing here is ever pickled.
 """
 
+from quantlab.store.arrays import read_npz, write_npy, write_npz
 from quantlab.store.files import (
     lock,
     read_bytes,
@@ -41,6 +42,7 @@ __all__ = [
     "read_bytes",
     "read_csv",
     "read_json",
+    "read_npz",
     "read_table",
     "read_yaml",
     "resolve_under",
@@ -54,6 +56,8 @@ __all__ = [
     "write_bytes",
     "write_csv",
     "write_json",
+    "write_npy",
+    "write_npz",
     "write_table",
     "write_text",
     "write_yaml",
