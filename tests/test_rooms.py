@@ -30,9 +30,13 @@ ROOMS = {
         "analysis",
     },
     "figures": {"errors", "store", "analysis"},
+    "synthesis": {
+        "errors", "compat", "config", "store", "audio", "embedders", "codebooks", "analysis",
+        "figures",
+    },
     "cli": {
-        "errors", "compat", "config", "store", "engine", "audio", "corpora", "embedders", "entropy",
-        "codebooks", "baselines", "analysis", "sweep", "figures",
+        "errors", "compat", "config", "store", "engine", "audio", "corpora", "embedders",
+        "entropy", "codebooks", "baselines", "analysis", "sweep", "figures", "synthesis",
     },
 }  # fmt: skip
 

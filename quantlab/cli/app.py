@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from quantlab.cli import data, doctor, stream, study
+from quantlab.cli import data, doctor, stream, study, synthesis
 from quantlab.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, QuantlabError
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ for _command in (
     stream.decompress,
     data.import_features,
     data.import_codec,
+    synthesis.reference,
     doctor.doctor,
 ):
     app.command()(_ending(_command))

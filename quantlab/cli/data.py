@@ -147,7 +147,7 @@ def embed(
     from quantlab.sweep import RunFolder
 
     run = RunFolder(output)
-    settings = _embedder_settings(setting, model, download, device)
+    settings = embedder_settings(setting, model, download, device)
     made = get_embedder(embedder, settings)
     data = {
         "embedder": embedder,
@@ -184,7 +184,7 @@ def embed(
     return skipped_code(left_out["error"].tolist(), run.skipped)
 
 
-def _embedder_settings(
+def embedder_settings(
     texts: list[str] | None, model: str, download: bool, device: str
 ) -> dict[str, Any]:
     """Return an embedder's settings; numbers, true and false are read as such."""
