@@ -23,7 +23,8 @@ from quantlab.embedders import Functionals, embed_manifest, get_embedder, open_s
 from quantlab.errors import InputError
 from tests.emotion2vec_model import write_model
 
-EVERY = 16
+EVERY = 32
+TURNS = 3
 NUM_FILES = 10_000
 NUM_FRAMES, WIDTH, PER_ITEM = 5_000_000, 768, 500
 
@@ -96,7 +97,7 @@ def against_generate(folder: Path, size: str) -> dict[str, float]:
     (folder / "paths.json").write_text(json.dumps(paths))
     theirs = [sys.executable, "-c", GENERATE_LOOP, *map(str, (model, folder, os.cpu_count() or 1))]
     times: dict[str, list[float]] = {"ours": [], "theirs": []}
-    for turn in range(2):
+    for turn in range(TURNS):
         ours = [
             sys.executable, "-m", "quantlab", "embed", str(folder / "clips.parquet"), "--quiet",
             "-o", str(folder / f"run{turn}"), "--embedder", "emotion2vec", "--set", "model=base",
@@ -109,7 +110,7 @@ def against_generate(folder: Path, size: str) -> dict[str, float]:
             times[name].append(time.perf_counter() - begin)
     loop_s = json.loads((folder / "loop.json").read_text())
     vectors = np.load(folder / "vectors.npy")
-    found = open_set(folder / "run1" / "embeddings").frames().values
+    found = open_set(folder / f"run{TURNS - 1}" / "embeddings").frames().values
     embedder = get_embedder("emotion2vec", {"model": "base", "directory": str(model)})
     rows = range(0, len(chosen), max(len(chosen) // 8, 1))
     exact = [embedder.embed(chosen.read_clip(row), level="utterance")[0] for row in rows]
