@@ -20,7 +20,8 @@ ROOMS = {
     "engine": {"errors", "config", "store", "compat"},
     "audio": {"errors", "config", "store"},
     "corpora": {"errors", "config", "store", "audio", "engine"},
-    "embedders": {"errors", "compat", "config", "store", "engine", "audio", "corpora"},
+    "models": {"errors", "compat", "config", "store", "audio", "corpora"},
+    "embedders": {"errors", "compat", "config", "store", "engine", "audio", "corpora", "models"},
     "entropy": {"errors", "compat", "config", "store"},
     "codebooks": {"errors", "compat", "config", "store", "entropy"},
     "baselines": {"errors", "config", "entropy", "codebooks"},
@@ -31,11 +32,11 @@ ROOMS = {
     },
     "figures": {"errors", "store", "analysis"},
     "synthesis": {
-        "errors", "compat", "config", "store", "audio", "embedders", "codebooks", "analysis",
-        "figures",
+        "errors", "compat", "config", "store", "audio", "embedders", "codebooks", "models",
+        "analysis", "figures",
     },
     "cli": {
-        "errors", "compat", "config", "store", "engine", "audio", "corpora", "embedders",
+        "errors", "compat", "config", "store", "engine", "audio", "corpora", "models", "embedders",
         "entropy", "codebooks", "baselines", "analysis", "sweep", "figures", "synthesis",
     },
 }  # fmt: skip

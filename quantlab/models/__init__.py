@@ -1,0 +1,50 @@
+"""Networks that are trained here: StyleVC, which parts speech into content, speaker and emotion.
+
+Each name is loaded when it is first used, so that importing the room needs neither PyTorch nor
+Lightning.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+_HOMES = {
+    "PRESETS": "quantlab.models.stylevc.settings",
+    "Decoded": "quantlab.models.stylevc.decoder",
+    "Encoded": "quantlab.models.stylevc.network",
+    "Loaded": "quantlab.models.stylevc.checkpoint",
+    "LossSettings": "quantlab.models.stylevc.settings",
+    "NetworkSettings": "quantlab.models.stylevc.settings",
+    "StyleVC": "quantlab.models.stylevc.network",
+    "StyleVCSettings": "quantlab.models.stylevc.settings",
+    "TrainingSettings": "quantlab.models.stylevc.settings",
+    "load_model": "quantlab.models.stylevc.checkpoint",
+    "make_network": "quantlab.models.stylevc.network",
+    "save_model": "quantlab.models.stylevc.checkpoint",
+}
+
+if TYPE_CHECKING:
+    from quantlab.models.stylevc.checkpoint import Loaded as Loaded
+    from quantlab.models.stylevc.checkpoint import load_model as load_model
+    from quantlab.models.stylevc.checkpoint import save_model as save_model
+    from quantlab.models.stylevc.decoder import Decoded as Decoded
+    from quantlab.models.stylevc.network import Encoded as Encoded
+    from quantlab.models.stylevc.network import StyleVC as StyleVC
+    from quantlab.models.stylevc.network import make_network as make_network
+    from quantlab.models.stylevc.settings import PRESETS as PRESETS
+    from quantlab.models.stylevc.settings import LossSettings as LossSettings
+    from quantlab.models.stylevc.settings import NetworkSettings as NetworkSettings
+    from quantlab.models.stylevc.settings import StyleVCSettings as StyleVCSettings
+    from quantlab.models.stylevc.settings import TrainingSettings as TrainingSettings
+
+__all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'quantlab.models' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
