@@ -1,4 +1,4 @@
-"""Contrastive prediction of content: which of eleven frames comes k frames later?
+"""Contrastive prediction of content: the frame k steps ahead is to be told from ten others.
 
 The wrong ones are frames of the same utterance, so that knowing the speaker does not help.
 
@@ -79,7 +79,7 @@ class ContrastivePredictor(nn.Module):
             )
         context, _ = self.recurrent(content[:, :usable])
         predicted = self.heads(context).view(num_utterances, usable, self._num_steps, num_dims)
-        # All frames are scored at once and the eleven are picked: cheaper than gathering vectors.
+        # All frames are scored at once and the few are picked: cheaper than gathering vectors.
         scores = torch.einsum("busd,bld->bsul", predicted, content) / num_dims**0.5
         picked = scores.gather(3, self._choices(num_utterances, usable, generator, scores.device))
         logits = picked.flatten(end_dim=2).float()

@@ -207,8 +207,13 @@ class StyleVC(nn.Module):
         return self.speaker_encoder(self._bands(mel))
 
     def emotion_embedding(self, source: torch.Tensor) -> torch.Tensor:
-        """Return the emotion embedding ``[B, E]`` of mel spectrograms, or with `emotion_dims` of
-        vectors ``[B, emotion_dims]``.
+        """Return the emotion embedding ``[B, E]``.
+
+        Parameters
+        ----------
+        source : torch.Tensor
+            Mel spectrograms ``[B, T, num_mels]``; with `emotion_dims`, vectors
+            ``[B, emotion_dims]``.
 
         Raises
         ------
