@@ -259,7 +259,7 @@ class Information(nn.Module):
         )
 
     def _speaker_emotion(self, latents: Latents) -> list[tuple[Club, torch.Tensor, torch.Tensor]]:
-        """Return the estimators of this pair with their x and y: both directions, or the replica."""
+        """Return the estimators of this pair with x and y: both directions, or the replica."""
         if self.emotion_speaker is None:
             return [(self.speaker_emotion, latents.speaker, latents.emotion[:, :, None])]
         return [

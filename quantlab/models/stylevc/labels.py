@@ -4,11 +4,10 @@ Letters: ``B`` utterances, ``E`` embedding dimensions, ``C`` classes.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import cross_entropy, one_hot
 
 from quantlab.errors import InputError
@@ -22,7 +21,6 @@ class _Reversal(torch.autograd.Function):
         return values.view_as(values)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor, None]:
         return -ctx.strength * grad_outputs[0], None
 
@@ -34,9 +32,7 @@ def reverse_gradient(values: torch.Tensor, *, strength: float) -> torch.Tensor:
     ----------
     Ganin, Lempitsky 2015, arXiv 1409.7495.
     """
-    reversed_values = _Reversal.apply(values, strength)
-    assert isinstance(reversed_values, torch.Tensor)
-    return reversed_values
+    return cast("torch.Tensor", _Reversal.apply(values, strength))
 
 
 def generalised_cross_entropy(
