@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from quantlab.cli import data, doctor, stream, study, synthesis
+from quantlab.cli import data, doctor, stream, study, stylevc, synthesis
 from quantlab.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, QuantlabError
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ for _command in (
     data.import_features,
     data.import_codec,
     synthesis.reference,
+    stylevc.fit_stylevc,
     doctor.doctor,
 ):
     app.command()(_ending(_command))

@@ -10,15 +10,20 @@ _HOMES = {
     "PRESETS": "quantlab.models.stylevc.settings",
     "Decoded": "quantlab.models.stylevc.decoder",
     "Encoded": "quantlab.models.stylevc.network",
+    "Features": "quantlab.models.stylevc.features",
     "Loaded": "quantlab.models.stylevc.checkpoint",
     "LossSettings": "quantlab.models.stylevc.settings",
     "NetworkSettings": "quantlab.models.stylevc.settings",
     "StyleVC": "quantlab.models.stylevc.network",
     "StyleVCSettings": "quantlab.models.stylevc.settings",
+    "Trained": "quantlab.models.stylevc.training",
     "TrainingSettings": "quantlab.models.stylevc.settings",
+    "build_features": "quantlab.models.stylevc.extraction",
     "load_model": "quantlab.models.stylevc.checkpoint",
     "make_network": "quantlab.models.stylevc.network",
+    "open_features": "quantlab.models.stylevc.features",
     "save_model": "quantlab.models.stylevc.checkpoint",
+    "train_stylevc": "quantlab.models.stylevc.training",
 }
 
 if TYPE_CHECKING:
@@ -26,6 +31,9 @@ if TYPE_CHECKING:
     from quantlab.models.stylevc.checkpoint import load_model as load_model
     from quantlab.models.stylevc.checkpoint import save_model as save_model
     from quantlab.models.stylevc.decoder import Decoded as Decoded
+    from quantlab.models.stylevc.extraction import build_features as build_features
+    from quantlab.models.stylevc.features import Features as Features
+    from quantlab.models.stylevc.features import open_features as open_features
     from quantlab.models.stylevc.network import Encoded as Encoded
     from quantlab.models.stylevc.network import StyleVC as StyleVC
     from quantlab.models.stylevc.network import make_network as make_network
@@ -34,6 +42,8 @@ if TYPE_CHECKING:
     from quantlab.models.stylevc.settings import NetworkSettings as NetworkSettings
     from quantlab.models.stylevc.settings import StyleVCSettings as StyleVCSettings
     from quantlab.models.stylevc.settings import TrainingSettings as TrainingSettings
+    from quantlab.models.stylevc.training import Trained as Trained
+    from quantlab.models.stylevc.training import train_stylevc as train_stylevc
 
 __all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
