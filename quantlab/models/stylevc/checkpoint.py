@@ -5,6 +5,7 @@ tensor's name, shape, type and checksum with it. Optimisers and the estimators o
 not part of it: those are needed to go on training only.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,12 +90,6 @@ def save_model(
         Nothing that was there before is changed.
     """
     _check_card(card, model.settings)
-    matrices = {name for name, weight in model.named_parameters() if weight.ndim > 1}
-    arrays = {}
-    for name, tensor in model.state_dict().items():
-        array = tensor.detach().cpu().numpy()
-        arrays[name] = _halved(name, array) if half and name in matrices else array
-    tensors = save_tensors(Path(folder) / _WEIGHTS, arrays)
     written = {
         **card,
         "kind": KIND,
@@ -102,9 +97,18 @@ def save_model(
         "preset": preset_name(model.settings),
         "network": model.settings.model_dump(mode="json"),
         "half": half,
-        "tensors": tensors,
         "provenance": provenance(),
     }
+    try:
+        json.dumps(written, allow_nan=False, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the card is not plain JSON ({error}); use lists and text") from error
+    matrices = {name for name, weight in model.named_parameters() if weight.ndim > 1}
+    arrays = {}
+    for name, tensor in model.state_dict().items():
+        array = tensor.detach().cpu().numpy()
+        arrays[name] = _halved(name, array) if half and name in matrices else array
+    written["tensors"] = save_tensors(Path(folder) / _WEIGHTS, arrays)
     write_json(Path(folder) / _CARD, written)
 
 
@@ -179,7 +183,10 @@ def _read_card(path: Path) -> dict[str, Any]:
 
 
 def _check_card(card: Mapping[str, Any], settings: NetworkSettings) -> None:
-    statistics = np.asarray(card.get("mel_statistics", ()), np.float64)
+    try:
+        statistics = np.asarray(card.get("mel_statistics", ()), np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the card's mel_statistics are not numbers: {error}") from error
     if statistics.shape != (2, settings.num_mels) or not np.isfinite(statistics).all():
         raise InputError(
             f"the card's mel_statistics are finite [2, {settings.num_mels}], mean and deviation, "
@@ -189,8 +196,8 @@ def _check_card(card: Mapping[str, Any], settings: NetworkSettings) -> None:
         raise InputError("the card's mel_statistics hold a standard deviation that is not above 0")
     for key in ("emotions", "speakers"):
         names = card.get(key, ())
-        told_apart = isinstance(names, list | tuple) and len(set(names)) == len(names) > 0
-        if not told_apart or not all(isinstance(name, str) for name in names):
+        texts = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+        if not texts or not len(set(names)) == len(names) > 0:
             raise InputError(f"the card's {key} are a list of different names, given {names!r}")
 
 

@@ -137,28 +137,21 @@ class Latents:
         Quantized content.
     pitch : torch.Tensor [shape=(B, T, 1)]
         Normalised log F0.
-    pitch_slow : torch.Tensor [shape=(B, L, 1)]
-        The same, averaged over the mel frames of a frame of content.
     speaker, emotion : torch.Tensor [shape=(B, E)]
         Embeddings.
     """
 
     content: torch.Tensor
     pitch: torch.Tensor
-    pitch_slow: torch.Tensor
     speaker: torch.Tensor
     emotion: torch.Tensor
 
     @classmethod
     def of(cls, encoded: Encoded, f0: torch.Tensor) -> Self:
         """Gather them from encoded speech and its pitch ``[B, T]``."""
-        num_utterances, length = encoded.content.shape[:2]
-        repeats = f0.shape[1] // length
-        whole = f0[:, : length * repeats].reshape(num_utterances, length, repeats)
         return cls(
             content=encoded.content,
             pitch=f0[:, :, None],
-            pitch_slow=whole.mean(dim=2, keepdim=True),
             speaker=encoded.speaker,
             emotion=encoded.emotion,
         )
@@ -168,7 +161,6 @@ class Latents:
         return type(self)(
             content=self.content.detach(),
             pitch=self.pitch,
-            pitch_slow=self.pitch_slow,
             speaker=self.speaker.detach(),
             emotion=self.emotion.detach(),
         )
@@ -211,6 +203,7 @@ class Information(nn.Module):
         self.pitch_content = Club(1, network.content_dims, width=width)
         self.speaker_emotion = Club(wide, 1 if loss.se_replica else wide, width=width)
         self.emotion_speaker = None if loss.se_replica else Club(wide, wide, width=width)
+        self._downsampling = network.downsampling
 
     def negative_log_likelihood(self, latents: Latents) -> torch.Tensor:
         """Return the sum over the estimators of what each of them is fitted to lower."""
@@ -218,7 +211,7 @@ class Information(nn.Module):
         total = total - self.content_emotion.log_likelihood(latents.emotion, latents.content)
         total = total - self.pitch_speaker.log_likelihood(latents.speaker, latents.pitch)
         total = total - self.pitch_emotion.log_likelihood(latents.emotion, latents.pitch)
-        total = total - self.pitch_content.log_likelihood(latents.pitch_slow, latents.content)
+        total = total - self.pitch_content.log_likelihood(self._slow(latents), latents.content)
         for club, x, y in self._speaker_emotion(latents):
             total = total - club.log_likelihood(x, y)
         return total
@@ -252,11 +245,17 @@ class Information(nn.Module):
         return Bounds(
             content_speaker=bound(self.content_speaker, latents.speaker, latents.content),
             pitch_speaker=bound(self.pitch_speaker, latents.speaker, latents.pitch),
-            pitch_content=bound(self.pitch_content, latents.pitch_slow, latents.content),
+            pitch_content=bound(self.pitch_content, self._slow(latents), latents.content),
             content_emotion=bound(self.content_emotion, latents.emotion, latents.content),
             speaker_emotion=torch.stack(both).mean(),
             pitch_emotion=bound(self.pitch_emotion, latents.emotion, latents.pitch),
         )
+
+    def _slow(self, latents: Latents) -> torch.Tensor:
+        """Return the pitch ``[B, L, 1]``, averaged over the mel frames of a frame of content."""
+        num_utterances, length = latents.content.shape[:2]
+        whole = latents.pitch[:, : length * self._downsampling]
+        return whole.reshape(num_utterances, length, -1).mean(dim=2, keepdim=True)
 
     def _speaker_emotion(self, latents: Latents) -> list[tuple[Club, torch.Tensor, torch.Tensor]]:
         """Return the estimators of this pair with x and y: both directions, or the replica."""

@@ -173,7 +173,7 @@ def within_between(
     """Return the variance within groups over the variance between their means.
 
     Below 1: the groups stand apart. About (B − C) / (C − 1) where labels say nothing about the
-    embeddings, as when all of them have fallen together.
+    embeddings. 1000 where all embeddings are equal, so that a collapse does not look like success.
 
     Parameters
     ----------
@@ -190,9 +190,10 @@ def within_between(
         ≥ 0; very large, but finite, where all groups have one mean.
     """
     vectors = embeddings.float()
+    vectors = vectors - vectors[0]  # the ratio stays, and equal vectors are exactly 0
     members = one_hot(labels, num_groups).to(vectors.dtype)
     sizes = members.sum(dim=0).clamp(min=1)
     means = (members.T @ vectors / sizes[:, None])[labels]
     within = (vectors - means).square().sum(dim=1).mean()
     between = (means - vectors.mean(dim=0)).square().sum(dim=1).mean()
-    return within / between.clamp(min=1e-12)
+    return (within + 1e-17) / (between + 1e-20)
