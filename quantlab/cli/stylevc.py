@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from quantlab.models import Features, StyleVCSettings
-    from quantlab.models.stylevc.data import DataSettings
 
 
 def fit_stylevc(
@@ -44,7 +43,7 @@ def fit_stylevc(
 
     settings = _read_experiment(experiment, device)
     place = output or Path("runs/stylevc") / experiment.stem
-    features, errors = _features_of(settings.data, place, processes(workers), shown=not quiet)
+    features, errors = _features_of(settings, place, processes(workers), shown=not quiet)
     vectors = _emotion_vectors(features, settings.data.emotion_vectors)
     with Counter("train", shown=not quiet) as counter:
         trained = train_stylevc(
@@ -77,7 +76,7 @@ def _read_experiment(path: Path, device: str) -> "StyleVCSettings":
 
 
 def _features_of(
-    data: "DataSettings", place: Path, workers: int, *, shown: bool
+    settings: "StyleVCSettings", place: Path, workers: int, *, shown: bool
 ) -> tuple["Features", list[str]]:
     """Bring the features up to date with their manifest; open them as they are where it is gone.
 
@@ -88,6 +87,7 @@ def _features_of(
     from quantlab.models import build_features, open_features
     from quantlab.store import write_csv
 
+    data = settings.data
     if not (data.manifest or data.features):
         raise InputError(
             "the experiment has no data; set data.manifest to what quantlab index wrote"

@@ -1,5 +1,6 @@
 """Training curves: a table that is always written, and TensorBoard where it is installed."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,8 @@ class Curves:
     def close(self) -> None:
         """Write what TensorBoard still holds."""
         if self._events is not None:
-            self._events.finalize("success")
+            with contextlib.suppress(OSError):  # a full disk is told of by what must be written
+                self._events.finalize("success")
 
 
 def _tensorboard(folder: Path) -> Any:

@@ -115,7 +115,8 @@ def train_stylevc(
     Raises
     ------
     ConfigError
-        Fabric is not installed, the device is not there, or `folder` holds another training.
+        Fabric is not installed, the device or its precision is not there, or `folder` holds another
+        training.
     InputError
         The items or vectors do not fit the settings.
     QuantlabError
@@ -143,17 +144,34 @@ def launch_fabric(settings: StyleVCSettings) -> "Fabric":
     Raises
     ------
     ConfigError
-        It is not installed, or the device is not there.
+        It is not installed, the device is not there, or it has no such precision.
     """
     heal_torchvision()
     try:
         from lightning.fabric import Fabric
     except ModuleNotFoundError as error:
         raise ConfigError(_NO_FABRIC) from error
-    device = choose_device(settings.training.device)
-    fabric = Fabric(accelerator=device, devices=1, precision=settings.training.precision)
+    device, precision = choose_device(settings.training.device), settings.training.precision
+    if device == "cpu" and precision != "32-true" and not _cpu_has(precision):
+        raise ConfigError(
+            f"training.precision {precision} needs a GPU, or a CPU that runs LSTMs in bfloat16 for "
+            "bf16-mixed; choose 32-true, or training.device cuda"
+        )
+    fabric = Fabric(accelerator=device, devices=1, precision=precision)
     fabric.launch()
     return fabric
+
+
+def _cpu_has(precision: str) -> bool:
+    """Return whether an LSTM runs here in that precision; many CPUs have no such kernel."""
+    if precision != "bf16-mixed":
+        return False
+    try:
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            torch.nn.LSTM(8, 8)(torch.zeros(2, 1, 8))
+    except RuntimeError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
