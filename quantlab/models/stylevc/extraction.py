@@ -250,9 +250,9 @@ def _write_card(
 ) -> None:
     """Write the table of items and the card that says that all is there."""
     stored = [shards.places[sha256] for sha256 in items["sha256"]]
-    items["place"] = [at for at, _ in stored]
-    items["num_frames"] = [length for _, length in stored]
-    table = items[list(ITEM_SCHEMA)]
+    num_frames = [length for _, length in stored]
+    placed = items.assign(place=[at for at, _ in stored], num_frames=num_frames)
+    table = placed.loc[:, list(ITEM_SCHEMA)]
     identity = fingerprint(
         {"format": FORMAT_VERSION, **{name: table[name].tolist() for name in _IDENTITY}}
     )
@@ -263,7 +263,7 @@ def _write_card(
             "kind": "StyleVC features",
             "format": FORMAT_VERSION,
             "num_items": len(table),
-            "num_frames": int(table["num_frames"].sum()),
+            "num_frames": sum(num_frames),
             **about,
             "shards": shards.cards,
             "fingerprint": identity,
