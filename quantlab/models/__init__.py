@@ -11,9 +11,11 @@ _HOMES = {
     "Decoded": "quantlab.models.stylevc.decoder",
     "Encoded": "quantlab.models.stylevc.network",
     "Features": "quantlab.models.stylevc.features",
+    "Inference": "quantlab.models.stylevc.inference",
     "Loaded": "quantlab.models.stylevc.checkpoint",
     "LossSettings": "quantlab.models.stylevc.settings",
     "NetworkSettings": "quantlab.models.stylevc.settings",
+    "Speech": "quantlab.models.stylevc.inference",
     "StyleVC": "quantlab.models.stylevc.network",
     "StyleVCSettings": "quantlab.models.stylevc.settings",
     "Trained": "quantlab.models.stylevc.training",
@@ -22,8 +24,10 @@ _HOMES = {
     "load_model": "quantlab.models.stylevc.checkpoint",
     "make_network": "quantlab.models.stylevc.network",
     "open_features": "quantlab.models.stylevc.features",
+    "open_stylevc": "quantlab.models.stylevc.inference",
     "save_model": "quantlab.models.stylevc.checkpoint",
     "train_stylevc": "quantlab.models.stylevc.training",
+    "weights_sha256": "quantlab.models.stylevc.inference",
 }
 
 if TYPE_CHECKING:
@@ -34,6 +38,10 @@ if TYPE_CHECKING:
     from quantlab.models.stylevc.extraction import build_features as build_features
     from quantlab.models.stylevc.features import Features as Features
     from quantlab.models.stylevc.features import open_features as open_features
+    from quantlab.models.stylevc.inference import Inference as Inference
+    from quantlab.models.stylevc.inference import Speech as Speech
+    from quantlab.models.stylevc.inference import open_stylevc as open_stylevc
+    from quantlab.models.stylevc.inference import weights_sha256 as weights_sha256
     from quantlab.models.stylevc.network import Encoded as Encoded
     from quantlab.models.stylevc.network import StyleVC as StyleVC
     from quantlab.models.stylevc.network import make_network as make_network
