@@ -12,6 +12,8 @@ from quantlab.errors import EXIT_OK, EXIT_PARTLY_DONE, InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from quantlab.corpora import Manifest
+    from quantlab.embedders import Embedder
     from quantlab.sweep import RunFolder, StudySettings
 
 
@@ -130,6 +132,9 @@ def embed(
     keep_silent: Annotated[
         bool, typer.Option("--keep-silent", help="Embed silent clips, too.")
     ] = False,
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="Leave out the clips the embedder was trained on.")
+    ] = False,
     max_duration_s: Annotated[
         float, typer.Option(min=0.1, help="Skip clips that are longer, in seconds.")
     ] = 600.0,
@@ -159,7 +164,7 @@ def embed(
     skipped = []
     for path, place in zip(manifests, _places(run, manifests), strict=True):
         embedded = embed_manifest(
-            Manifest.load(path),
+            _unseen(Manifest.load(path), made) if unseen else Manifest.load(path),
             made,
             place,
             level=level,
@@ -182,6 +187,22 @@ def embed(
         f"{embeddings.num_dims} dimensions: {run.embeddings}"
     )
     return skipped_code(left_out["error"].tolist(), run.skipped)
+
+
+def _unseen(manifest: "Manifest", embedder: "Embedder") -> "Manifest":
+    """Return the clips that an embedder was not trained on, and say how many that leaves out."""
+    import numpy as np
+
+    from quantlab.corpora import seen_items
+
+    seen = seen_items(manifest, embedder.card())
+    if seen.all():
+        raise InputError(
+            f"the embedder {embedder.name!r} was trained on all of {len(manifest)} clips; index "
+            "another corpus, or leave out --unseen and say so with every result"
+        )
+    typer.echo(f"note: {int(seen.sum())} clips that the embedder has seen are left out", err=True)
+    return manifest.subset(np.flatnonzero(~seen))
 
 
 def embedder_settings(

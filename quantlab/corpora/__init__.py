@@ -20,7 +20,7 @@ from quantlab.corpora.splits import (
     text_disjoint,
     text_folds,
 )
-from quantlab.corpora.validate import Report, validate
+from quantlab.corpora.validate import Report, seen_items, validate
 from quantlab.corpora.votes import agreement
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "merge_table",
     "official_split",
     "read_phones",
+    "seen_items",
     "speaker_disjoint",
     "speaker_folds",
     "speaker_keys",

@@ -216,38 +216,64 @@ def _new_speakers(table: pd.DataFrame, folds: Sequence[Fold]) -> list[str]:
     return found
 
 
-def _count_seen(table: pd.DataFrame, folds: Sequence[Fold] | None, card: Mapping[str, Any]) -> int:
-    seen = np.zeros(len(table), dtype=bool)
+def seen_items(items: Manifest | pd.DataFrame, card: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
+    """Say which clips an embedder was trained on.
+
+    Parameters
+    ----------
+    items : Manifest or pd.DataFrame
+        N rows with the columns that the card's entries name.
+    card : mapping
+        The embedder's card; for the entries of its ``trained_on`` see `validate`.
+
+    Returns
+    -------
+    np.ndarray [shape=(N,), dtype=bool]
+        True where it was.
+
+    Raises
+    ------
+    InputError
+        An entry cannot be understood, or names a column that is not there.
+    """
+    table = items.items if isinstance(items, Manifest) else items
+    named: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for entry in card.get("trained_on") or ():
-        seen |= _matches(table, entry)
+        wanted = _wanted(entry)
+        columns = tuple(sorted(wanted))
+        named.setdefault(columns, set()).add(tuple(wanted[name] for name in columns))
+    seen = np.zeros(len(table), dtype=bool)
+    for columns, values in named.items():
+        for column in columns:
+            if column not in table.columns:
+                value = next(iter(values))[columns.index(column)]
+                raise InputError(
+                    f"the card says that the embedder was trained on {column} {value!r}, but the "
+                    f"table has no column '{column}' to tell; add it"
+                )
+        rows = zip(*(table[name].astype(str).str.casefold() for name in columns), strict=True)
+        seen |= np.fromiter((row in values for row in rows), bool, len(table))
+    return seen
+
+
+def _count_seen(table: pd.DataFrame, folds: Sequence[Fold] | None, card: Mapping[str, Any]) -> int:
+    seen = seen_items(table, card)
     if folds is None:
         return int(seen.sum())
     tested = np.unique(np.concatenate([fold.test for fold in folds])) if folds else []
     return int(seen[tested].sum())
 
 
-def _matches(table: pd.DataFrame, entry: Any) -> npt.NDArray[np.bool_]:
-    """Say which rows an entry of a card's ``trained_on`` means."""
+def _wanted(entry: Any) -> dict[str, str]:
+    """Return the columns and case-folded values that an entry of ``trained_on`` means."""
     if isinstance(entry, str):
-        column = "sha256" if _is_sha256(entry) else "corpus"
-        entry = {column: entry}
+        entry = {"sha256" if _is_sha256(entry) else "corpus": entry}
     if not isinstance(entry, Mapping) or not set(entry) - {"labels"}:
         raise InputError(
             f"the card's trained_on entry {entry!r} is neither a corpus name, a SHA-256 nor a "
             "mapping from manifest columns to values"
         )
-    match = np.ones(len(table), dtype=bool)
-    for column, value in entry.items():
-        if column == "labels":
-            continue
-        if column not in table.columns:
-            raise InputError(
-                f"the card says that the embedder was trained on {column} {value!r}, but the table "
-                f"has no column '{column}' to tell; add it"
-            )
-        found = table[column].astype(str).str.casefold()
-        match &= np.asarray(found == str(value).casefold(), dtype=bool)
-    return match
+    return {str(name): str(value).casefold() for name, value in entry.items() if name != "labels"}
 
 
 def _is_sha256(text: str) -> bool:
@@ -259,6 +285,7 @@ def _seen(num_seen: int, card: Mapping[str, Any], *, allow_seen: bool) -> str:
     if not allow_seen:
         raise InputError(
             f"{text} when it was trained, so a result on them would not hold for new speech; "
-            "evaluate on other items, or allow it with allow_seen and say so with every result"
+            "leave them out (quantlab embed --unseen), or allow it with allow_seen and say so with "
+            "every result"
         )
     return text

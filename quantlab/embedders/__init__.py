@@ -15,6 +15,7 @@ from quantlab.embedders.opensmile_sets import OpenSmile, OpenSmileSettings
 from quantlab.embedders.protocol import Embedder, Level
 from quantlab.embedders.sets import ITEM_SCHEMA, EmbeddingSet, Frames, open_set
 from quantlab.embedders.speech_models import Hubert, SpeechModelSettings, WavLM
+from quantlab.embedders.stylevc import StyleVCEmbedder, StyleVCEmbedderSettings
 from quantlab.embedders.writer import write_set
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "OpenSmile",
     "OpenSmileSettings",
     "SpeechModelSettings",
+    "StyleVCEmbedder",
+    "StyleVCEmbedderSettings",
     "WavLM",
     "default_cache",
     "embed_manifest",

@@ -30,6 +30,7 @@ from quantlab.embedders.opensmile_sets import OpenSmile
 from quantlab.embedders.protocol import Embedder, Level
 from quantlab.embedders.sets import ITEM_SCHEMA, EmbeddingSet, open_set
 from quantlab.embedders.speech_models import Hubert, WavLM
+from quantlab.embedders.stylevc import StyleVCEmbedder
 from quantlab.embedders.writer import write_set
 from quantlab.engine import EngineName, run_tasks
 from quantlab.errors import ConfigError, InputError, IntegrityError, QuantlabError
@@ -44,6 +45,7 @@ EMBEDDERS: Mapping[str, type[Any]] = {
     "opensmile": OpenSmile,
     "hubert": Hubert,
     "wavlm": WavLM,
+    "stylevc": StyleVCEmbedder,
 }
 """Embedder name to class. A further embedder is one class that fulfils `Embedder`."""
 

@@ -311,7 +311,19 @@ def open_stylevc(
 
 def weights_sha256(folder: str | Path) -> str:
     """Return the SHA-256 of a model's weights; InputError where there are none."""
-    return sha256_file(Path(folder) / _FILES[0])
+    path = Path(folder).absolute() / _FILES[0]
+    if not path.is_file():
+        raise InputError(
+            f"{folder} holds no StyleVC ({_FILES[0]} is missing); run: quantlab fit-stylevc "
+            "EXPERIMENT"
+        )
+    status = path.stat()
+    return _hash(path, (status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=16)
+def _hash(path: Path, _state: tuple[int, int]) -> str:
+    return sha256_file(path)
 
 
 @lru_cache(maxsize=4)
