@@ -136,8 +136,12 @@ class Examples:
         )
 
     def validation(self, size: int, device: torch.device) -> Iterator[tuple[int, Batch]]:
-        """Yield the middle of every validation clip in batches, and how many each batch holds."""
-        rows = self.split.validation
+        """Yield the middle of every validation clip in batches, and how many each batch holds.
+
+        The clips are mixed, always in the same way: group centres need several speakers and
+        emotions in a batch, and items stand speaker by speaker.
+        """
+        rows = np.random.default_rng(0).permutation(self.split.validation)
         starts = np.maximum(self.features.num_frames[rows] - self.crop_frames, 0) // 2
         for at in range(0, len(rows), size):
             part = slice(at, at + size)
