@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -96,6 +97,27 @@ def test_lock_is_exclusive_and_ends_with_its_holder(tmp_path: Path) -> None:
         pass
     with lock(place):
         pass
+
+
+def test_a_lock_can_be_waited_for(tmp_path: Path) -> None:
+    place, held, order = tmp_path / ".lock", threading.Event(), []
+
+    def hold() -> None:
+        with lock(place):
+            held.set()
+            time.sleep(0.3)
+            order.append("first")
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    with lock(place, wait_s=30.0):
+        order.append("second")
+    holder.join()
+    assert order == ["first", "second"]
+    with lock(place), pytest.raises(QuantlabError, match="wait until it has finished"):
+        with lock(place, wait_s=0.2):
+            pass
 
 
 @pytest.mark.parametrize(

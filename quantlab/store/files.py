@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from quantlab.errors import InputError, QuantlabError
 
@@ -20,6 +21,7 @@ TEMP_SUFFIX = ".qltmp"
 _STALE_AFTER_S = 3600.0
 _FILE_MODE = 0o644
 _HASH_BLOCK = 1 << 20
+_LOCK_POLL_S = 0.1
 
 
 @contextlib.contextmanager
@@ -137,29 +139,46 @@ def sha256_file(path: str | Path) -> str:
 
 
 @contextlib.contextmanager
-def lock(path: str | Path) -> Iterator[None]:
+def lock(path: str | Path, *, wait_s: float = 0.0) -> Iterator[None]:
     """Hold an exclusive lock on the file `path`, so that two processes do not do one job twice.
 
     The lock is the operating system's and ends with the process, so a crash leaves nothing stale.
 
+    Parameters
+    ----------
+    path : str or Path
+        The file, made if needed.
+    wait_s : float
+        How long to wait for another process, in seconds.
+
     Raises
     ------
     QuantlabError
-        Another process holds the lock.
+        Another process still holds the lock.
     """
-    import fcntl
-
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target, "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise QuantlabError(
-                f"another quantlab process is working in {target.parent}; "
-                "wait until it has finished, then run the command again"
-            ) from None
+        deadline = time.monotonic() + wait_s
+        while not _locked(file):
+            if time.monotonic() >= deadline:
+                raise QuantlabError(
+                    f"another quantlab process is working in {target.parent}; "
+                    "wait until it has finished, then run the command again"
+                )
+            time.sleep(_LOCK_POLL_S)
         yield
+
+
+def _locked(file: TextIO) -> bool:
+    """Lock an open file; return False where another process holds it."""
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 _DRIVE = re.compile(r"^[A-Za-z]:")

@@ -52,6 +52,8 @@ _JOURNAL = "shards.json"
 _SHARD_BYTES = 8 << 20
 _NUM_CODES = 256
 _CLIPS_AHEAD = 64
+_WAIT_S = 60.0
+"""Trainings that start together look one after another whether the features are there."""
 _IDENTITY = ("path", "speaker", "emotion", "text_id", "sha256", "num_frames")
 
 
@@ -139,7 +141,7 @@ def build_features(
     """
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    with lock(place / ".lock"):
+    with lock(place / ".lock", wait_s=_WAIT_S):
         shards = _Shards(place)
         hashes, reasons = _analyse_new(manifest, shards, max(workers, 1), progress)
         skipped = pd.DataFrame(reasons, columns=SKIPPED_COLUMNS, dtype=str)
