@@ -284,7 +284,7 @@ def test_experiments_on_crema_d_follow_the_published_grid(name: str) -> None:
 def test_experiments_on_nemo_are_small_and_keep_sentences_apart(name: str) -> None:
     settings = shipped(f"nemo_{name}")
     assert settings.preset == "small"
-    assert settings.network == PRESETS["small"]
+    assert settings.network == PRESETS["small"].model_copy(update={"code_decay": 0.99})
     assert settings.loss == shipped(name).loss
     assert ranges(settings) == ((1, 60), (61, 70), (71, 90))
     assert settings.data.licence == "CC BY-NC-SA 4.0"
@@ -303,7 +303,9 @@ def test_the_vectors_of_one_experiment_ship() -> None:
     settings = shipped("nemo_functionals")
     vectors = open_set(EXPERIMENTS.parents[1] / settings.data.emotion_vectors)
     assert vectors.num_dims == settings.network.emotion_dims
-    assert settings.network == PRESETS["small"].model_copy(update={"emotion_dims": 480})
+    assert settings.network == PRESETS["small"].model_copy(
+        update={"emotion_dims": 480, "code_decay": 0.99}
+    )
 
 
 def ranges(settings: StyleVCSettings) -> tuple[tuple[int, int], ...]:

@@ -134,6 +134,7 @@ def test_presets_are_told_by_their_widths_whatever_the_emotion_comes_from(name: 
     assert preset_name(settings) == name
     assert preset_name(settings.model_copy(update={"emotion_dims": 768})) == name
     assert preset_name(settings.model_copy(update={"reshape_replica": True})) == name
+    assert preset_name(settings.model_copy(update={"code_decay": 0.9})) == name
     assert preset_name(settings.model_copy(update={"num_codes": 511})) == "custom"
 
 

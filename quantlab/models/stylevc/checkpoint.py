@@ -24,6 +24,7 @@ FORMAT_VERSION = 1
 
 _WEIGHTS, _CARD = "weights.safetensors", "card.json"
 _CUSTOM = "custom"
+_NO_WIDTHS = ("emotion_dims", "reshape_replica", "code_decay")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +59,9 @@ class Loaded:
 
 
 def preset_name(settings: NetworkSettings) -> str:
-    """Return the preset with these widths, or ``custom``; the emotion input makes no difference."""
+    """Return the preset with these widths, or ``custom``; what is no width makes no difference."""
     for name, preset in PRESETS.items():
-        inputs = {key: getattr(preset, key) for key in ("emotion_dims", "reshape_replica")}
+        inputs = {key: getattr(preset, key) for key in _NO_WIDTHS}
         if settings.model_copy(update=inputs) == preset:
             return name
     return _CUSTOM
