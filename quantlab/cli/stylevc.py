@@ -1,7 +1,7 @@
 """The command on StyleVC: train a model as an experiment file says."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -44,7 +44,7 @@ def fit_stylevc(
     settings = _read_experiment(experiment, device)
     place = output or Path("runs/stylevc") / experiment.stem
     features, errors = _features_of(settings, place, processes(workers), shown=not quiet)
-    vectors = _emotion_vectors(features, settings.data.emotion_vectors)
+    vectors, origin = _emotion_vectors(features, settings.data.emotion_vectors)
     with Counter("train", shown=not quiet) as counter:
         trained = train_stylevc(
             features,
@@ -53,7 +53,7 @@ def fit_stylevc(
             name=experiment.stem,
             steps=steps,
             vectors=vectors,
-            about={"command": f"quantlab fit-stylevc {experiment}"},
+            about={"command": f"quantlab fit-stylevc {experiment}", **origin},
             progress=counter,
         )
     for note in trained.notes:
@@ -118,14 +118,19 @@ def _features_of(
     return built.features, built.skipped["error"].tolist()
 
 
-def _emotion_vectors(features: "Features", folder: str) -> "np.ndarray | None":
-    """Read the vector of each clip, the mean of its frames; clips are known by their hash."""
+def _emotion_vectors(
+    features: "Features", folder: str
+) -> "tuple[np.ndarray | None, dict[str, Any]]":
+    """Read the vector of each clip, the mean of its frames; clips are known by their hash.
+
+    Return with them what the model's card says of their embedder.
+    """
     import numpy as np
 
     from quantlab.embedders import open_sets
 
     if not folder:
-        return None
+        return None, {}
     embeddings = open_sets(Path(folder).expanduser())
     rows = {sha256: row for row, sha256 in enumerate(embeddings.items["sha256"])}
     wanted = features.items["sha256"].tolist()
@@ -137,4 +142,6 @@ def _emotion_vectors(features: "Features", folder: str) -> "np.ndarray | None":
     frames = embeddings.frames([rows[sha256] for sha256 in wanted])
     starts = frames.offsets[:-1]
     lengths = np.diff(frames.offsets)[:, np.newaxis]
-    return (np.add.reduceat(frames.values, starts, axis=0) / lengths).astype(np.float32)
+    means = (np.add.reduceat(frames.values, starts, axis=0) / lengths).astype(np.float32)
+    embedder = {**embeddings.card["embedder"], "level": embeddings.level}
+    return means, {"emotion_embedder": embedder}

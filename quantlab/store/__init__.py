@@ -4,7 +4,7 @@ Every file that quantlab writes goes through `write_bytes`, which leaves either 
 content in place, whatever happens in between. Nothing here is ever pickled.
 """
 
-from quantlab.store.arrays import read_npz, write_npy, write_npz
+from quantlab.store.arrays import read_npy, read_npz, write_npy, write_npz
 from quantlab.store.files import (
     lock,
     read_bytes,
@@ -42,6 +42,7 @@ __all__ = [
     "read_bytes",
     "read_csv",
     "read_json",
+    "read_npy",
     "read_npz",
     "read_table",
     "read_yaml",

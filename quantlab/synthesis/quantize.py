@@ -3,7 +3,7 @@
 Letters: ``N`` clips, ``T`` frames, ``D`` dimensions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +94,7 @@ def quantize_reference(
         embedder=embedder.card(),
         level=level,
         pooling="mean" if mean else "embedder" if level == "utterance" else "none",
-        codec=_origin(codec),
+        codec=codec_origin(codec),
         lam=encoded.lam,
         lam_raw=codec.scaling_.lam_raw(encoded.lam),
         bits_per_vector=float(encoded.code_length_bits.mean()),
@@ -106,7 +106,8 @@ def quantize_reference(
     return Reference(pooled, np.ones(len(clips), np.int64), card)
 
 
-def _origin(codec: Codec) -> CodecOrigin:
+def codec_origin(codec: Codec) -> CodecOrigin:
+    """Return what a card says of a codec."""
     return CodecOrigin(
         fingerprint=codec.fingerprint(),
         recipe=str(codec.card_.get("recipe", "")),
@@ -189,15 +190,18 @@ def refuse_other_embedder(embedder: Embedder, codec: Codec, level: Level) -> Non
             f"{embedder.name} gives {width} dimensions at level {level}, and the codec takes "
             f"{wanted}; choose the embedder and level it was trained on"
         )
-    theirs, ours = codec.card_.get("embedder") or {}, embedder.card()
-    if theirs.get("name") not in EMBEDDERS:
-        return
-    for key in ("name", "version", "settings", "weights_sha256"):
-        if _plain(theirs.get(key)) != _plain(ours.get(key)):
-            raise InputError(
-                f"the codec was trained on vectors of another embedder: its {key} is "
-                f"{theirs.get(key)}, given {ours.get(key)}"
-            )
+    theirs = codec.card_.get("embedder") or {}
+    if theirs.get("name") in EMBEDDERS and (key := other_embedder(theirs, embedder.card())):
+        raise InputError(
+            f"the codec was trained on vectors of another embedder: its {key} is "
+            f"{theirs.get(key)}, given {embedder.card().get(key)}"
+        )
+
+
+def other_embedder(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+    """Return by which key two embedders' cards stand for different vectors, ``""`` by none."""
+    keys = ("name", "version", "settings", "weights_sha256")
+    return next((key for key in keys if _plain(theirs.get(key)) != _plain(ours.get(key))), "")
 
 
 def _plain(value: Any) -> Any:

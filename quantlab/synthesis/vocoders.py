@@ -28,6 +28,11 @@ class Vocoder(Protocol):
     sample_rate: ClassVar[int]
     settings_class: ClassVar[type[Any]]
 
+    @property
+    def settings(self) -> Settings:
+        """The settings it was made with."""
+        ...
+
     def synthesise(self, log10_mel: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
         """Return the samples of bands.
 
@@ -74,7 +79,12 @@ class GriffinLim:
     settings_class: ClassVar[type[GriffinLimSettings]] = GriffinLimSettings
 
     def __init__(self, settings: GriffinLimSettings | None = None) -> None:
-        self.settings = settings or GriffinLimSettings()
+        self._settings = settings or GriffinLimSettings()
+
+    @property
+    def settings(self) -> GriffinLimSettings:
+        """The settings it was made with."""
+        return self._settings
 
     def synthesise(self, log10_mel: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
         """Return ``160 (T − 1)`` samples at 16 kHz; see `Vocoder.synthesise`."""
