@@ -199,8 +199,10 @@ def test_vectors_of_another_embedder_are_found_by_clip(
     embedder = get_embedder("functionals", {})
     for level in ("utterance", "frame"):
         embed_manifest(shuffled, embedder, tmp_path / level, level=level, progress=False)
-        vectors = stylevc._emotion_vectors(features, str(tmp_path / level))
+        vectors, origin = stylevc._emotion_vectors(features, str(tmp_path / level))
         assert vectors is not None
+        assert origin["emotion_embedder"]["name"] == "functionals"
+        assert origin["emotion_embedder"]["level"] == level
         assert vectors.dtype == np.float32
         made = open_set(tmp_path / level)
         rows = {sha256: row for row, sha256 in enumerate(made.items["sha256"])}
@@ -211,6 +213,8 @@ def test_vectors_of_another_embedder_are_found_by_clip(
     experiment = write_experiment(tmp_path, corpus, data=given, network={"emotion_dims": 480})
     done = run(experiment, "-o", tmp_path / "m", "-q")
     assert "6 of 6 steps" in done.stdout, done.output
+    card = read_json(tmp_path / "m" / "checkpoint" / "card.json")
+    assert card["emotion_embedder"] == {**embedder.card(), "level": "utterance"}
     few = manifest.subset([0, 1, 2])
     embed_manifest(few, embedder, tmp_path / "few", progress=False)
     with pytest.raises(InputError, match="few has no vector for 12 of 15 clips; embed the same"):

@@ -4,7 +4,7 @@
 form in which audio reaches an embedder. The other functions are pure and take its samples.
 """
 
-from quantlab.audio.acoustics import log10_mel, log_f0, normalise_f0
+from quantlab.audio.acoustics import log10_mel, log_f0, mel_band_hz, normalise_f0
 from quantlab.audio.clip import MIN_DURATION_S, Clip, ClipFlags
 from quantlab.audio.decode import clip_from_array, decode_bytes, read_clip
 from quantlab.audio.griffin_lim import griffin_lim
@@ -55,6 +55,7 @@ __all__ = [
     "log10_mel",
     "log_f0",
     "log_mel",
+    "mel_band_hz",
     "mel_power",
     "normalise_f0",
     "peak_db",

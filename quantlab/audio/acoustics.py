@@ -132,6 +132,12 @@ def normalise_f0(log_f0: np.ndarray) -> np.ndarray:
     return normal
 
 
+def mel_band_hz() -> np.ndarray:
+    """Return the centre frequencies of the bands of `log10_mel`, [80] float64, in Hz."""
+    low, high = slaney_mel(np.array([LOW_HZ, HIGH_HZ]))
+    return slaney_hz(np.linspace(low, high, NUM_BANDS + 2))[1:-1]
+
+
 @functools.cache
 def mel_matrix() -> np.ndarray:
     """Return the filters of `log10_mel`, [201, 80] float64, read-only."""

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from quantlab.cli import data, doctor, stream, study, stylevc, synthesis
+from quantlab.cli import convert, data, doctor, stream, study, stylevc, synthesis
 from quantlab.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, QuantlabError
 
 app = typer.Typer(
@@ -41,6 +41,8 @@ for _command in (
     data.import_features,
     data.import_codec,
     synthesis.reference,
+    convert.convert,
+    convert.listen,
     stylevc.fit_stylevc,
     doctor.doctor,
 ):

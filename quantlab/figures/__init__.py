@@ -24,10 +24,13 @@ from quantlab.figures.export import (
 from quantlab.figures.findings import Findings, findings
 from quantlab.figures.grid import grid_dots, measure_words
 from quantlab.figures.limits import LIMITED, limit_curves
+from quantlab.figures.listening import conversion_effect, listening_curves
+from quantlab.figures.listening_page import Sound, listening_page
 from quantlab.figures.palette import EMOTION_STYLES, EmotionStyle, emotion_style, template
 from quantlab.figures.recognition import accuracy_curves, confusion_heatmap
 from quantlab.figures.report import write_report
 from quantlab.figures.runs import RunEntry, RunTables, list_runs, run_stamp
+from quantlab.figures.spectrogram import Spectrogram, spectrogram_panels
 from quantlab.figures.words import (
     emotion_order,
     metric_words,
@@ -47,6 +50,8 @@ __all__ = [
     "Findings",
     "RunEntry",
     "RunTables",
+    "Sound",
+    "Spectrogram",
     "accuracy_curves",
     "attraction_curves",
     "biased_classes",
@@ -54,6 +59,7 @@ __all__ = [
     "biased_panel",
     "confusion_heatmap",
     "control_curves",
+    "conversion_effect",
     "embedding_maps",
     "emotion_order",
     "emotion_style",
@@ -67,6 +73,8 @@ __all__ = [
     "grid_dots",
     "limit_curves",
     "list_runs",
+    "listening_curves",
+    "listening_page",
     "measure_words",
     "metric_words",
     "number",
@@ -79,6 +87,7 @@ __all__ = [
     "run_stamp",
     "similarity_curves",
     "similarity_heatmap",
+    "spectrogram_panels",
     "template",
     "write_report",
 ]

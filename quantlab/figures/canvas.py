@@ -105,12 +105,17 @@ class Canvas:
         return "" if place == 1 else str(place)
 
     def _name_column(self, column: int, text: str) -> None:
-        left, right = self._layout[f"xaxis{self._number((1, column))}"]["domain"]
+        self.name_panel((1, column), text)
+
+    def name_panel(self, cell: tuple[int, int], text: str) -> None:
+        """Write a title above a panel; `text` is escaped."""
+        number = self._number(cell)
+        left, right = self._layout[f"xaxis{number}"]["domain"]
         self._notes.append(
             {
                 "text": text,
                 "x": (left + right) / 2,
-                "y": 1.0,
+                "y": self._layout[f"yaxis{number}"]["domain"][1],
                 "xref": "paper",
                 "yref": "paper",
                 "xanchor": "center",
@@ -279,9 +284,9 @@ class Canvas:
         """Add points, with `meta` and `customdata` as curves have them, to a panel."""
         self._add({"type": "scatter", "mode": "markers", **trace}, cell)
 
-    def cells(self, trace: dict[str, Any]) -> None:
-        """Add a heat map to the only panel."""
-        self._add({"type": "heatmap", **trace}, (1, 1))
+    def cells(self, trace: dict[str, Any], *, cell: tuple[int, int] = (1, 1)) -> None:
+        """Add a heat map to a panel."""
+        self._add({"type": "heatmap", **trace}, cell)
 
     def legend(self, stroke: Stroke, *, mode: str = "lines") -> None:
         """Add a legend entry that stands for no single curve."""

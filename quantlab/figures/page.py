@@ -16,7 +16,7 @@ from quantlab.figures.palette import shade_pairs
 
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    "img-src data: blob:; media-src data:; base-uri 'none'; form-action 'none'"
 )
 
 
@@ -142,6 +142,7 @@ code { font: .9em ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", m
 footer { color: var(--muted); font-size: .85rem; margin-top: 56px;
   border-top: 1px solid var(--line); padding-top: 14px; }
 noscript p { color: var(--low); }
+audio { height: 34px; width: 240px; max-width: 100%; vertical-align: middle; }
 .short { background: var(--paper); border: 1px solid var(--line); border-radius: 12px;
   padding: 18px 22px 10px; margin: 22px 0 8px; }
 .short h2 { margin: 0 0 4px; font-size: 1.25rem; }

@@ -1,4 +1,4 @@
-"""Conversion: what a clip says, in another emotion or voice, as samples and as a file with its card.
+"""What a clip says in another emotion or voice, as samples and as a file with its card.
 
 Content and melody come from the source, the speaker from the source or a third clip, the emotion
 from anything that `quantlab.synthesis.emotions` understands. Letters: ``n`` samples, ``T`` frames.
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from quantlab.audio import Clip, write_clip
 from quantlab.codebooks import Codec
@@ -59,7 +60,7 @@ class ConversionCard(Settings):
     """What the random numbers began with."""
     command: str = ""
     """What was typed."""
-    provenance: dict[str, Any] = {}
+    provenance: dict[str, Any] = Field(default_factory=dict)
     """Versions, platform and time."""
     audio_sha256: str = ""
     """SHA-256 of the sound's file; filled in when it is written."""

@@ -213,7 +213,7 @@ def _of_reference(reference: Reference, decoder: Decoder, clip_id: str) -> Emoti
             f"the reference holds {len(reference.ids)} clips; name one with --clip-id: "
             f"{', '.join(reference.ids[:8])}"
         )
-    name = clip_id or reference.ids[0]
+    name = clip_id or next(iter(reference.ids))
     frames = reference.of(name)
     _refuse_other(card.embedder, decoder, "the reference")
     clip = card.clips[reference.ids.index(name)]

@@ -5,7 +5,7 @@ encoders are one, an embedder that the decoder never met is another; a finding s
 the first alone. Letters: ``N`` natural clips, ``D`` dimensions, ``E`` emotions, ``S`` speakers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -240,9 +240,7 @@ class TrainedListener:
         voice, own = (part.speaker[None] - self.speaker_mean for part in (heard, source))
         others = [name != speaker for name in self.speaker_probe.classes]
         others_centroids = self.speaker_centroids[others]
-        likeness = cosine_centred(
-            np.repeat(voice, len(others_centroids), axis=0), others_centroids
-        )
+        likeness = cosine_centred(np.repeat(voice, len(others_centroids), axis=0), others_centroids)
         return Judgement(
             posterior=dict(zip(classes, shares.tolist(), strict=True)),
             attraction=dict(zip(classes, turned.tolist(), strict=True)),
@@ -251,13 +249,6 @@ class TrainedListener:
             speaker_cos_source=float(cosine_centred(voice, own)[0]),
             speaker_cos_others=float(likeness.mean()),
         )
-
-
-def hear_all(
-    listeners: Sequence[Listener], clip: Clip
-) -> dict[str, Heard]:
-    """Return what each listener takes in of a clip, by its name."""
-    return {listener.name: listener.hear(clip) for listener in listeners}
 
 
 Progress = Callable[[int, int], Any]

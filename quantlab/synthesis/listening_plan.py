@@ -134,7 +134,7 @@ def make_plan(
         )
     usable = _usable(items, trained_on, settings)
     rng = np.random.default_rng(settings.seed)
-    texts = _texts(items[usable], settings, rng)
+    texts = _texts(items.loc[usable], settings, rng)
     held = usable & items["text_id"].isin(texts).to_numpy()
     rows = np.flatnonzero(held & items["emotion"].isin(wanted).to_numpy())
     sources = [
@@ -186,8 +186,7 @@ def _references(
 ) -> tuple[tuple[str, int], ...]:
     """Draw a reference of another sentence for each target; targets without one are left out."""
     own = items.iloc[row]
-    same = (items["speaker"] == own["speaker"]).to_numpy()
-    same &= (items["corpus"] == own["corpus"]).to_numpy()
+    same = np.all(items[["corpus", "speaker"]] == own[["corpus", "speaker"]], axis=1)
     speakers = same if settings.reference_speaker == "same" else ~same
     allowed = held & speakers & (items["text_id"] != own["text_id"]).to_numpy()
     found = []
