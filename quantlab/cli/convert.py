@@ -271,7 +271,7 @@ def _listeners(names: list[str], decoder: "Decoder") -> "list[Listener]":
     from quantlab.embedders import get_embedder
     from quantlab.synthesis import DecoderListener, EmbedderListener
 
-    found = [
+    found: list[Listener] = [
         DecoderListener(decoder) if name == "own" else EmbedderListener(get_embedder(name))
         for name in dict.fromkeys(names)
     ]

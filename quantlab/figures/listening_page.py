@@ -20,7 +20,7 @@ _CAPTIONS = {
     "intervals over speakers. Copy synthesis is the source through the vocoder, reconstruction the "
     "source decoded with its own emotion: what moves there, conversion does not answer for.",
     "lams": "The emotion vector of the reference was quantized at growing λ before it was decoded. "
-    "At the largest λ a codec sends one and the same vector for every reference.",
+    "Toward the largest λ a codec sends one and the same vector for every reference.",
     "spectrograms": "One source, its reconstruction and its conversions, as they sound. Level in "
     "dB below the loudest point of all panels.",
 }
@@ -109,7 +109,7 @@ def _effect_table(summary: pd.DataFrame) -> str:
     """Return the probability of each target before and after, and the difference."""
     methods = ("source", "copy_synthesis", "reconstruction", "conversion", "reference")
     rows = []
-    for listener in summary[summary["listener"] != ""]["listener"].unique():
+    for listener in dict.fromkeys(name for name in summary["listener"] if name):
         mine = pick(summary, listener=listener)
         for target in (*emotion_order(mine["target"]), ALL):
             of_target = pick(mine, target=target)
@@ -155,7 +155,7 @@ def _speaker_table(summary: pd.DataFrame) -> str:
     shown = [key for key in _SPEAKER if (summary["metric"] == key).any()]
     rows = []
     for name, part in _conditions(where(summary, summary["method"] != "reference")):
-        for listener in part[part["metric"] == "speaker_right"]["listener"].unique():
+        for listener in dict.fromkeys(pick(part, metric="speaker_right")["listener"]):
             mine = pick(part, listener=listener)
             rows.append([name, plain(listener), *(_cell(pick(mine, metric=key)) for key in shown)])
     return html_table(

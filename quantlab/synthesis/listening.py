@@ -31,6 +31,7 @@ from quantlab.synthesis.conversion import vocoder_card
 from quantlab.synthesis.decoders import Decoder
 from quantlab.synthesis.emotions import refuse_silent
 from quantlab.synthesis.listeners import (
+    Heard,
     Listener,
     Natural,
     Progress,
@@ -249,6 +250,8 @@ class _Loop:
         path = self.folder / "natural" / f"{key[:SHORT_FINGERPRINT]}.safetensors"
         try:
             kept = load_tensors(path)
+            # Say again why the others were left out.
+            self._heard(listener, np.delete(rows, kept["places"]).tolist())
         except (InputError, IntegrityError):
             kept = self._hear_natural(listener, rows)
             save_tensors(path, kept)
@@ -261,22 +264,27 @@ class _Loop:
         )
 
     def _hear_natural(self, listener: Listener, rows: Sequence[int]) -> dict[str, np.ndarray]:
-        heard, places = [], []
-        for place, row in enumerate(rows):
+        heard = self._heard(listener, rows)
+        if not heard:
+            raise InputError(f"no natural clip could be used; first: {self.skipped[0][2]}")
+        places = {row: place for place, row in enumerate(rows)}
+        return {
+            "emotion": np.stack([part.emotion for part in heard.values()]),
+            "speaker": np.stack([part.speaker for part in heard.values()]),
+            "places": np.array([places[row] for row in heard], np.int64),
+        }
+
+    def _heard(self, listener: Listener, rows: Sequence[int]) -> dict[int, Heard]:
+        """Return what a listener takes in of rows, by row; clips that cannot be used are noted."""
+        heard = {}
+        for row in rows:
             try:
                 clip = self.clips.read_clip(row)
                 refuse_silent(clip, "the clip")
-                heard.append(listener.hear(clip))
-                places.append(place)
+                heard[row] = listener.hear(clip)
             except (InputError, IntegrityError) as error:
                 self._skip(row, error)
-        if not heard:
-            raise InputError(f"no natural clip could be used; first: {self.skipped[0][2]}")
-        return {
-            "emotion": np.stack([part.emotion for part in heard]),
-            "speaker": np.stack([part.speaker for part in heard]),
-            "places": np.array(places, np.int64),
-        }
+        return heard
 
     def _skip(self, row: int, error: Exception) -> None:
         entry = (str(self.items["path"].iloc[row]), type(error).__name__, str(error))
