@@ -178,7 +178,7 @@ def test_listening_from_a_manifest_to_a_page(place: Path, tmp_path: Path) -> Non
     again = run(*given)
     assert again.exit_code == 0
     assert (out / "listening.parquet").read_bytes() == before
-    missing = run(*given[:-2], "--codec", place / "run" / "codecs" / "small")
+    missing = run(*given, "--codec", place / "run" / "codecs" / "small")
     assert "several codecs are called small" in str(missing.exception)
 
 
