@@ -6,6 +6,8 @@ import pytest
 from quantlab.analysis import (
     ProbeScore,
     Utterances,
+    cluster_folds,
+    crossed_probe_matrix,
     fit_probe,
     gaussian_information,
     information_table,
@@ -78,6 +80,49 @@ def test_accuracy_and_its_interval_are_those_of_the_cluster_means():
     half = t.ppf(0.975, 5) * np.std(means, ddof=1) / np.sqrt(6)
     assert row.value == pytest.approx(np.mean(right))
     assert (row.low, row.high) == pytest.approx((row.value - half, row.value + half))
+
+
+def test_folds_keep_sentences_together_and_are_about_as_large():
+    texts = spoken(seed=0).named("text")
+    folds = cluster_folds(texts, 5, rng=np.random.default_rng(1))
+    assert [len(set(folds[texts == name])) for name in np.unique(texts)] == [1] * NUM_TEXTS
+    sizes = [len(np.unique(texts[folds == fold])) for fold in range(5)]
+    assert sorted(sizes) == [2, 2, 2, 3, 3]
+    assert not np.array_equal(folds, cluster_folds(texts, 5, rng=np.random.default_rng(2)))
+    assert len(np.unique(cluster_folds(texts, 50, rng=np.random.default_rng(1)))) == NUM_TEXTS
+
+
+def test_each_fold_is_told_by_probes_of_the_others():
+    given, asked = spoken(seed=0, noise=2.0), spoken(seed=1, noise=2.0).subset(np.arange(100))
+    folds = cluster_folds(given.named("text"), 3, rng=np.random.default_rng(0))
+    keys = {"seed": 0, "labels": ["emotion"], "probes": ["logistic"]}
+    rows = crossed_probe_matrix(given, asked, folds=(folds, folds[:100]), **keys)
+    row = next(r for r in rows if (r.embedding, r.metric) == ("emotion", "accuracy"))
+    right = []
+    for fold in range(3):
+        part = given.subset(folds != fold)
+        probe = fit_probe("logistic", part.vectors("emotion"), part.named("emotion"), seed=0)
+        held = asked.subset(folds[:100] == fold)
+        right += (probe.predict(held.vectors("emotion")) == held.named("emotion")).tolist()
+    assert len(right) == row.num_items == 100
+    assert row.value == pytest.approx(np.mean(right))
+
+
+def test_a_label_that_only_its_sentence_tells_is_not_told_of_a_new_sentence():
+    """Where a sentence gives the emotion away, folds by sentence leave nothing to be learned."""
+    rng = np.random.default_rng(0)
+    texts = np.repeat(np.arange(12), 24)
+    emotions = np.array(["sad", "happy"])[texts % 2]
+    vectors = np.eye(12)[texts] + 0.1 * rng.normal(size=(288, 12))
+    labels = {"emotion": emotions, "speaker": ["a", "b"] * 144, "text": texts}
+    given = Utterances({"emotion": vectors}, labels)
+    keys = {"seed": 0, "labels": ["emotion"], "probes": ["logistic"]}
+    by_text = cluster_folds(texts, 4, rng=np.random.default_rng(0))
+    by_item = np.arange(288) % 4
+    apart = crossed_probe_matrix(given, given, folds=(by_text, by_text), **keys)[0]
+    mixed = crossed_probe_matrix(given, given, folds=(by_item, by_item), **keys)[0]
+    assert mixed.value == 1.0
+    assert apart.value < 0.6
 
 
 def test_a_rare_class_separates_accuracy_from_recall():
@@ -297,6 +342,27 @@ def few(**labels):
             r"\['b'\] occur in so few clusters",
         ),
         (lambda: leakage_bits(few(), rng=np.random.default_rng(0), num_folds=1), "at least 2"),
+        (lambda: cluster_folds(["a", "b"], 1, rng=np.random.default_rng(0)), "at least 2"),
+        (lambda: cluster_folds(["a", "a"], 2, rng=np.random.default_rng(0)), "of one cluster"),
+        (
+            lambda: crossed_probe_matrix(
+                few(emotion=["a", "b"] * 4),
+                few(emotion=["a", "b"] * 4),
+                folds=(np.zeros(8), np.zeros(7)),
+                seed=0,
+            ),
+            r"Folds of shape \(7,\) came with 8 items",
+        ),
+        (
+            lambda: crossed_probe_matrix(
+                few(emotion=["a", "b"] * 4),
+                few(emotion=["a", "b"] * 4),
+                folds=(np.arange(8) % 2, np.arange(8) % 2),
+                seed=0,
+                labels=["emotion"],
+            ),
+            r"\['a'\] of test items occur in no training item",
+        ),
         (lambda: score_table([]), "no score"),
         (lambda: gaussian_information([[1.0], [2.0]], [[1.0]], ["a", "b"]), "same items"),
         (

@@ -12,7 +12,12 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from quantlab.errors import ConfigError, InputError, IntegrityError
-from quantlab.models.stylevc.checkpoint import load_model, preset_name, save_model
+from quantlab.models.stylevc.checkpoint import (
+    load_model,
+    preset_name,
+    save_model,
+    update_card,
+)
 from quantlab.models.stylevc.network import StyleVC, make_network
 from quantlab.models.stylevc.settings import PRESETS, NetworkSettings
 from quantlab.store import save_tensors
@@ -126,6 +131,28 @@ def test_the_card_tells_what_a_user_must_know(saved: Path) -> None:
     assert loaded.card["preset"] == "custom"
     with pytest.raises(ConfigError, match="preset 'custom', asked for was 'small'"):
         load_model(saved, preset="small")
+
+
+def test_a_card_takes_metrics_and_the_model_stays_as_it_was(saved: Path) -> None:
+    before, weights = load_model(saved), (saved / "weights.safetensors").read_bytes()
+    update_card(saved, metrics={"cls_e_e": {"value": 0.5, "low": None}})
+    update_card(saved, metrics={"cls_e_e": {"value": 0.75, "low": None}})
+    after = load_model(saved)
+    assert after.card == {**before.card, "metrics": {"cls_e_e": {"value": 0.75, "low": None}}}
+    assert (saved / "weights.safetensors").read_bytes() == weights
+    for one, other in zip(outputs(before.model), outputs(after.model), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_what_does_not_belong_into_a_card_is_refused(saved: Path, tmp_path: Path) -> None:
+    card = (saved / "card.json").read_bytes()
+    with pytest.raises(InputError, match="not plain JSON"):
+        update_card(saved, metrics={"value": math.nan})
+    with pytest.raises(InputError, match=r"emotions, tensors of .* belong to the weights"):
+        update_card(saved, tensors={}, emotions=[])
+    assert (saved / "card.json").read_bytes() == card
+    with pytest.raises(InputError, match="holds no StyleVC"):
+        update_card(tmp_path, metrics={})
 
 
 @pytest.mark.parametrize("name", ["paper", "small"])

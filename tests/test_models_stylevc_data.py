@@ -72,6 +72,7 @@ def test_pitch_is_kept_to_a_few_cents_and_normalised_over_the_whole_clip(
         exact = log_f0(manifest.read_clip(row).samples)
         half = exact.astype(np.float16).astype(np.float32)
         assert np.abs(half - exact).max() * 1200 / np.log(2) < 3.4 + 0.01
+        np.testing.assert_array_equal(clip.log_f0, half)
         np.testing.assert_array_equal(clip.f0, normalise_f0(half))
         voiced = clip.f0 != 0
         assert clip.f0[voiced].mean() == pytest.approx(0, abs=1e-5)

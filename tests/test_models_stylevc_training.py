@@ -68,6 +68,7 @@ def make_features(*, seed: int = 3) -> Features:
                         codes=np.clip(codes, 0, 255).astype(np.uint8),
                         low=np.full(80, -5, np.float32),
                         step=np.full(80, 0.02, np.float32),
+                        log_f0=np.where(f0, 5, 0).astype(np.float32),
                         f0=f0.astype(np.float32),
                     )
                 )

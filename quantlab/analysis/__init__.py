@@ -14,7 +14,7 @@ from quantlab.analysis.accuracy import (
 )
 from quantlab.analysis.bootstrap import wild_cluster_bootstrap
 from quantlab.analysis.claims import MIN_CLUSTERS, holm, p_value, verdict
-from quantlab.analysis.dci_controls import DCI_METRICS, dci_table
+from quantlab.analysis.dci_controls import DCI_CONTROLS, DCI_METRICS, dci_table
 from quantlab.analysis.dependence import SharedBits, gaussian_information, information_table
 from quantlab.analysis.disentanglement import (
     PUBLISHED_TREES,
@@ -40,14 +40,7 @@ from quantlab.analysis.grid import (
     wide_grid,
     wide_verdicts,
 )
-from quantlab.analysis.leakage import (
-    LEAKAGE_PROBES,
-    LeakageBits,
-    ProbeScore,
-    leakage_bits,
-    probe_matrix,
-    score_table,
-)
+from quantlab.analysis.leakage import LeakageBits, leakage_bits, score_table
 from quantlab.analysis.limits import (
     SPACE_FILLING_BITS,
     WaterFilling,
@@ -55,6 +48,13 @@ from quantlab.analysis.limits import (
     rate_limit,
     space_filling_line,
     water_filling,
+)
+from quantlab.analysis.probe_scores import (
+    LEAKAGE_PROBES,
+    ProbeScore,
+    cluster_folds,
+    crossed_probe_matrix,
+    probe_matrix,
 )
 from quantlab.analysis.probes import PROBES, FittedProbe, ProbeName, fit_probe
 from quantlab.analysis.projection import Projection, project, projection_table
@@ -98,6 +98,7 @@ from quantlab.analysis.utterances import Utterances
 
 __all__ = [
     "CRITERIA",
+    "DCI_CONTROLS",
     "DCI_METRICS",
     "LEAKAGE_PROBES",
     "MIN_CLUSTERS",
@@ -141,11 +142,13 @@ __all__ = [
     "centroids",
     "cepstral_distortion",
     "class_factors",
+    "cluster_folds",
     "cluster_mean",
     "confusion_matrices",
     "cosine_ceiling",
     "cosine_centred",
     "cosine_raw",
+    "crossed_probe_matrix",
     "dci_intervals",
     "dci_scores",
     "dci_table",

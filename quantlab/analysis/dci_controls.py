@@ -20,7 +20,8 @@ from quantlab.analysis.statistics import Interval, cluster_mean
 
 DCI_METRICS = ("disentanglement", "completeness", "informativeness")
 GIVEN, ROTATED, SHUFFLED, UNTRAINED = "as given", "rotated", "shuffled labels", "untrained"
-"""Values of the table's column `control`."""
+DCI_CONTROLS = (GIVEN, ROTATED, SHUFFLED, UNTRAINED)
+"""Values of the table's column `control`: the code itself, and what it is compared with."""
 
 
 def dci_table(

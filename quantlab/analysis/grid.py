@@ -16,7 +16,7 @@ import pandas as pd
 
 from quantlab.analysis.claims import MIN_CLUSTERS
 from quantlab.analysis.dci_controls import DCI_METRICS, GIVEN, ROTATED
-from quantlab.analysis.leakage import ProbeScore
+from quantlab.analysis.probe_scores import ProbeScore
 from quantlab.analysis.statistics import Interval
 from quantlab.errors import InputError
 

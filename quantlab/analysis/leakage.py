@@ -1,9 +1,8 @@
-"""What embeddings tell of labels: accuracies of probes, and leakage in bits.
+"""What embeddings tell of labels in bits.
 
-The probes matrix is the six numbers cls_{embedding→label}: what each of the content, speaker and
-emotion embedding tells of emotion and speaker. Bits are told by V-information, which is what a
-family of classifiers can use and bounds mutual information from below, and by the categorical CLUB
-bound, which lies above it where the classifier is close to the truth. `N` items, `E` classes.
+Bits are told by V-information, which is what a family of classifiers can use and bounds mutual
+information from below, and by the categorical CLUB bound, which lies above it where the classifier
+is close to the truth. Accuracies are in `probe_scores`. `N` items, `E` classes.
 
 References
 ----------
@@ -19,50 +18,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from quantlab.analysis.accuracy import confusion_matrices, scores
 from quantlab.analysis.factors import permutation_within
-from quantlab.analysis.probes import ProbeName, fit_probe
-from quantlab.analysis.statistics import Interval, cluster_mean, jackknife_interval
+from quantlab.analysis.probe_scores import LABELS, ProbeScore, cluster_folds
+from quantlab.analysis.probes import fit_probe
+from quantlab.analysis.statistics import cluster_mean
 from quantlab.analysis.utterances import Utterances, cluster_kind
 from quantlab.errors import InputError
 
-LEAKAGE_PROBES: tuple[ProbeName, ...] = ("wide_mlp", "logistic")
-LABELS = ("emotion", "speaker")
 BITS_METRICS = ("v_information", "club")
 AS_GIVEN, SHUFFLED_WITHIN = "as given", "shuffled labels"
 """Values of the column `control` of leakage in bits."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProbeScore:
-    """How well a probe tells a label from an embedding.
-
-    Attributes
-    ----------
-    embedding, label, probe, metric : str
-        What was read from what, by which classifier; "accuracy" or "uar".
-    value, low, high : float, 0 to 1
-        On test items, with the ends of its interval.
-    chance, majority : float, 0 to 1
-        One over the number of classes, and the score of always giving the commonest.
-    num_items, num_clusters : int
-        Test items, and clusters of the interval.
-    clustered_by : str
-        "speaker", or "text" where the speaker is the label.
-    """
-
-    embedding: str
-    label: str
-    probe: str
-    metric: str
-    value: float
-    low: float
-    high: float
-    chance: float
-    majority: float
-    num_items: int
-    num_clusters: int
-    clustered_by: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,96 +59,6 @@ class LeakageBits:
     num_items: int
     num_clusters: int
     clustered_by: str
-
-
-def probe_matrix(
-    train: Utterances,
-    test: Utterances,
-    *,
-    seed: int,
-    labels: Sequence[str] = LABELS,
-    probes: Sequence[ProbeName] = LEAKAGE_PROBES,
-) -> tuple[ProbeScore, ...]:
-    """Ask every embedding for every label.
-
-    Parameters
-    ----------
-    train, test : Utterances
-        What probes are trained on and scored on. Labels to be told, and those of the clusters:
-        speakers, or texts where the speaker is told.
-    seed : int >= 0
-        Of the perceptron.
-    labels : sequence of str
-        What is asked for.
-    probes : sequence of {"wide_mlp", "logistic", "mlp", "svm"}
-        Which classifiers ask.
-
-    Returns
-    -------
-    tuple of ProbeScore
-        Two for each embedding, label and probe: accuracy and UAR.
-
-    Raises
-    ------
-    InputError
-        If embeddings or labels are missing, differ in width, or a test item's label does not occur
-        among the training items.
-    """
-    found: list[ProbeScore] = []
-    for label in labels:
-        _same_classes(label, train.named(label), test.named(label))
-        for embedding, probe in product(train.embeddings, probes):
-            found += _asked(train, test, embedding, label, probe, seed=seed)
-    return tuple(found)
-
-
-def _same_classes(label: str, known: np.ndarray, truth: np.ndarray) -> None:
-    if unknown := sorted(set(truth.tolist()) - set(known.tolist())):
-        raise InputError(
-            f"The {label} labels {unknown[:5]} of test items occur in no training item, so no "
-            "probe can give them; split so that training has every class."
-        )
-
-
-def _asked(
-    train: Utterances, test: Utterances, embedding: str, label: str, name: ProbeName, *, seed: int
-) -> list[ProbeScore]:
-    """Train one probe and score it."""
-    truth = test.named(label)
-    probe = fit_probe(name, train.vectors(embedding), train.named(label), seed=seed)
-    answers = probe.predict(test.vectors(embedding))
-    counts = confusion_matrices(truth, answers, test.clusters(label), classes=probe.classes)
-    return [
-        ProbeScore(
-            embedding=embedding,
-            label=label,
-            probe=name,
-            metric=metric,
-            value=score.value,
-            low=score.low,
-            high=score.high,
-            chance=1.0 / len(np.unique(truth)),
-            majority=majority,
-            num_items=len(truth),
-            num_clusters=score.num_clusters,
-            clustered_by=cluster_kind(label),
-        )
-        for metric, score, majority in _scored(counts)
-    ]
-
-
-def _scored(counts: np.ndarray) -> list[tuple[str, Interval, float]]:
-    """Return accuracy and UAR of confusion matrices [C, E, E], each with that of the majority."""
-    support = counts.sum(axis=(0, 2))
-    accuracy = jackknife_interval(counts, lambda total: np.trace(total) / total.sum())
-    recall = scores(counts)
-    uar = Interval(
-        float(recall.uar.value), float(recall.uar.low), float(recall.uar.high), len(counts)
-    )
-    return [
-        ("accuracy", accuracy, float(support.max() / support.sum())),
-        ("uar", uar, float(recall.majority_uar)),
-    ]
 
 
 def score_table(rows: Sequence[ProbeScore] | Sequence[LeakageBits]) -> pd.DataFrame:
@@ -284,12 +159,12 @@ def _entropy(labels: np.ndarray) -> float:
 
 def _folds(clusters: np.ndarray, num_folds: int, *, rng: np.random.Generator) -> np.ndarray:
     """Return the fold of each item [N]; clusters stay whole."""
-    names, codes = np.unique(clusters, return_inverse=True)
-    if len(names) < 3:
+    if (num_clusters := len(np.unique(clusters))) < 3:
         raise InputError(
-            f"There are {len(names)} clusters; three are needed to fit, to sharpen and to evaluate."
+            f"There are {num_clusters} clusters; three are needed to fit, to sharpen and to "
+            "evaluate."
         )
-    return rng.permutation(len(names))[codes] % min(num_folds, len(names))
+    return cluster_folds(clusters, num_folds, rng=rng)
 
 
 def _bits(

@@ -61,6 +61,20 @@ class Utterances:
         """`N`."""
         return len(self.vectors(next(iter(self.embeddings))))
 
+    def subset(self, rows: ArrayLike) -> "Utterances":
+        """Return some of the utterances.
+
+        Parameters
+        ----------
+        rows : array_like of int or bool
+            Positions, or a mask of shape [N].
+        """
+        chosen = np.asarray(rows)
+        return Utterances(
+            {name: self.vectors(name)[chosen] for name in self.embeddings},
+            {name: self.named(name)[chosen] for name in self.labels},
+        )
+
     def vectors(self, embedding: str) -> np.ndarray:
         """Return the vectors [N, D] of an embedding.
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from quantlab.cli import convert, data, doctor, stream, study, stylevc, synthesis
+from quantlab.cli import convert, data, doctor, evaluation, stream, study, stylevc, synthesis
 from quantlab.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, QuantlabError
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ for _command in (
     convert.convert,
     convert.listen,
     stylevc.fit_stylevc,
+    evaluation.evaluate_stylevc,
     doctor.doctor,
 ):
     app.command()(_ending(_command))

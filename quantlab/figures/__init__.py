@@ -13,6 +13,7 @@ from quantlab.figures.curves import rate_curves, similarity_curves, similarity_h
 from quantlab.figures.disentanglement import embedding_maps, probe_heatmap
 from quantlab.figures.drift import EACH_OTHER, attraction_curves
 from quantlab.figures.empty import empty_figure
+from quantlab.figures.evaluation import ModelTables, write_model_report
 from quantlab.figures.export import (
     PLOT_CONFIG,
     export_figure,
@@ -48,6 +49,7 @@ __all__ = [
     "EmotionStyle",
     "FigureContext",
     "Findings",
+    "ModelTables",
     "RunEntry",
     "RunTables",
     "Sound",
@@ -89,5 +91,6 @@ __all__ = [
     "similarity_heatmap",
     "spectrogram_panels",
     "template",
+    "write_model_report",
     "write_report",
 ]

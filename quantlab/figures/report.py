@@ -151,14 +151,15 @@ def _short(found: Findings) -> str:
 
 
 def _section(section: Section, extra: str) -> str:
-    figures = "\n".join(_figure(part) for part in section.figures)
+    figures = "\n".join(figure_block(part) for part in section.figures)
     return (
         f'<section id="{section.name}">\n<h2>{section.heading}</h2>\n'
         f'<p class="question">{section.question}</p>\n{figures}\n{extra}\n</section>'
     )
 
 
-def _figure(part: ReportFigure) -> str:
+def figure_block(part: ReportFigure) -> str:
+    """Return the HTML of a figure with the sentences beside it."""
     kind = ' class="narrow"' if part.narrow else ""
     width = f"min-width: {part.min_width}px"
     height = part.figure.layout.height or 400  # pyright: ignore[reportAttributeAccessIssue]

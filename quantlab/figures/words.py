@@ -64,6 +64,7 @@ _PROTOCOLS = {
     "speaker": "new speakers",
     "corpus": "new corpora",
     "text": "new sentences of known speakers",
+    "clip": "new clips of known speakers",
 }
 _PROBES = {
     "logistic": "logistic regression",

@@ -26,7 +26,9 @@ _HOMES = {
     "open_features": "quantlab.models.stylevc.features",
     "open_stylevc": "quantlab.models.stylevc.inference",
     "save_model": "quantlab.models.stylevc.checkpoint",
+    "split_items": "quantlab.models.stylevc.data",
     "train_stylevc": "quantlab.models.stylevc.training",
+    "update_card": "quantlab.models.stylevc.checkpoint",
     "weights_sha256": "quantlab.models.stylevc.inference",
 }
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from quantlab.models.stylevc.checkpoint import Loaded as Loaded
     from quantlab.models.stylevc.checkpoint import load_model as load_model
     from quantlab.models.stylevc.checkpoint import save_model as save_model
+    from quantlab.models.stylevc.checkpoint import update_card as update_card
+    from quantlab.models.stylevc.data import split_items as split_items
     from quantlab.models.stylevc.decoder import Decoded as Decoded
     from quantlab.models.stylevc.extraction import build_features as build_features
     from quantlab.models.stylevc.features import Features as Features

@@ -1,9 +1,10 @@
-"""From embeddings to sound: quantized references, conversion through a decoder, listening to it.
+"""From embeddings to sound: references, conversion, listening to it; how well models part speech.
 
 `quantize_reference` makes a `Reference` of clips, `write_reference` and `read_reference` keep it in
 files that any program reads, `write_reference_arrays` gives one array per clip. `get_decoder` turns
 speech and an emotion vector into log-mel bands, `get_vocoder` bands into samples; `convert` does
-both. `listening_loop` converts over codecs and λ, and asks what is heard.
+both. `listening_loop` converts over codecs and λ, and asks what is heard. `evaluate_stylevc`
+measures a trained StyleVC, `grid_of` and `write_evaluation_report` put several side by side.
 """
 
 from quantlab.synthesis.conversion import (
@@ -28,6 +29,20 @@ from quantlab.synthesis.emotions import (
     emotion_vector,
     read_emotion,
 )
+from quantlab.synthesis.evaluation import (
+    Evaluation,
+    check_features,
+    evaluate_stylevc,
+    evaluation_key,
+    grid_of,
+)
+from quantlab.synthesis.evaluation_files import (
+    card_metrics,
+    read_evaluation,
+    write_evaluation,
+)
+from quantlab.synthesis.evaluation_report import write_evaluation_report
+from quantlab.synthesis.evaluation_settings import EvaluationSettings
 from quantlab.synthesis.listeners import DecoderListener, EmbedderListener, Heard, Listener
 from quantlab.synthesis.listening import Listening, listening_loop
 from quantlab.synthesis.listening_page import write_listening_report
@@ -63,6 +78,8 @@ __all__ = [
     "EmbedderListener",
     "Emotion",
     "EmotionVector",
+    "Evaluation",
+    "EvaluationSettings",
     "GriffinLim",
     "GriffinLimSettings",
     "Heard",
@@ -80,19 +97,27 @@ __all__ = [
     "StyleVCDecoderSettings",
     "Vocoder",
     "as_loud_as",
+    "card_metrics",
+    "check_features",
     "checked_output",
     "convert",
     "embedder_of",
     "emotion_vector",
+    "evaluate_stylevc",
+    "evaluation_key",
     "get_decoder",
     "get_vocoder",
+    "grid_of",
     "listening_loop",
     "listening_summary",
     "make_plan",
     "quantize_reference",
     "read_emotion",
+    "read_evaluation",
     "read_reference",
     "write_conversion",
+    "write_evaluation",
+    "write_evaluation_report",
     "write_listening_report",
     "write_reference",
     "write_reference_arrays",

@@ -25,6 +25,10 @@ FORMAT_VERSION = 1
 _WEIGHTS, _CARD = "weights.safetensors", "card.json"
 _CUSTOM = "custom"
 _NO_WIDTHS = ("emotion_dims", "reshape_replica", "code_decay")
+_OF_WEIGHTS = {
+    *("kind", "format", "preset", "network", "half", "tensors"),
+    *("mel_statistics", "emotions", "speakers"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +104,7 @@ def save_model(
         "half": half,
         "provenance": provenance(),
     }
-    try:
-        json.dumps(written, allow_nan=False, sort_keys=True)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the card is not plain JSON ({error}); use lists and text") from error
+    _refuse_odd(written)
     matrices = {name for name, weight in model.named_parameters() if weight.ndim > 1}
     arrays = {}
     for name, tensor in model.state_dict().items():
@@ -111,6 +112,42 @@ def save_model(
         arrays[name] = _halved(name, array) if half and name in matrices else array
     written["tensors"] = save_tensors(Path(folder) / _WEIGHTS, arrays)
     write_json(Path(folder) / _CARD, written)
+
+
+def update_card(folder: str | Path, **entries: Any) -> None:
+    """Add to the card of a model that `save_model` wrote, ``metrics`` for instance.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where the model is.
+    **entries : Any
+        Keys and what they hold, plain enough for JSON; what was there under these keys is replaced.
+
+    Raises
+    ------
+    InputError
+        The folder holds no StyleVC model, an entry is not plain, or is one of those that describe
+        the weights. The card stays as it was.
+    IntegrityError
+        The card is damaged.
+    """
+    path = Path(folder) / _CARD
+    card = _read_card(path)
+    if fixed := sorted(set(entries) & _OF_WEIGHTS):
+        raise InputError(
+            f"{', '.join(fixed)} of {path} belong to the weights; save the model anew to change "
+            "them"
+        )
+    _refuse_odd(entries)
+    write_json(path, {**card, **entries})
+
+
+def _refuse_odd(card: Mapping[str, Any]) -> None:
+    try:
+        json.dumps(card, allow_nan=False, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the card is not plain JSON ({error}); use lists and text") from error
 
 
 def _halved(name: str, array: np.ndarray) -> np.ndarray:

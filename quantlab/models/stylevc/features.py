@@ -50,7 +50,7 @@ _MAKE_ANEW = "delete the folder and make the features again"
 
 @dataclass(frozen=True, eq=False)
 class ClipFeatures:
-    """One clip as it is stored, but for its pitch, which is normalised.
+    """One clip as it is stored, and its pitch normalised as well.
 
     Attributes
     ----------
@@ -58,13 +58,16 @@ class ClipFeatures:
         Codes of the log10 mel, a view of the file.
     low, step : np.ndarray [shape=(80,), dtype=float32]
         Value of code 0, and difference from one code to the next.
+    log_f0 : np.ndarray [shape=(T,), dtype=float32]
+        Natural logarithm of F0 in Hz, 0 where the clip is unvoiced.
     f0 : np.ndarray [shape=(T,), dtype=float32]
-        Log-F0 with mean 0 and variance 1 over the voiced frames, 0 where the clip is unvoiced.
+        The same with mean 0 and variance 1 over the voiced frames.
     """
 
     codes: npt.NDArray[np.uint8]
     low: npt.NDArray[np.float32]
     step: npt.NDArray[np.float32]
+    log_f0: npt.NDArray[np.float32]
     f0: npt.NDArray[np.float32]
 
     @property
@@ -273,4 +276,5 @@ def _clips(path: Path, shard: Mapping[str, np.ndarray]) -> Iterator[ClipFeatures
     if offsets[-1] != len(codes) or len(codes) != len(f0) or len(low) != len(offsets) - 1:
         raise IntegrityError(f"{path}: its arrays do not fit each other; {_MAKE_ANEW}")
     for clip, (begin, end) in enumerate(itertools.pairwise(offsets)):
-        yield ClipFeatures(codes[begin:end], low[clip], step[clip], normalise_f0(f0[begin:end]))
+        pitch = f0[begin:end]
+        yield ClipFeatures(codes[begin:end], low[clip], step[clip], pitch, normalise_f0(pitch))
