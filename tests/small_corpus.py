@@ -18,14 +18,14 @@ NUM_TEXTS = 5
 
 
 def small_corpus(folder: Path) -> Manifest:
-    """Write 30 clips of 0.4 s with a table of their labels, and index them."""
+    """Write 30 clips of 0.3 s with a table of their labels, and index them."""
     lines = ["path,speaker,emotion,text_id"]
     for place, (speaker, pitch) in enumerate(SPEAKERS.items()):
         for emotion, glide in EMOTIONS.items():
             for text in range(NUM_TEXTS):
                 voice = synthetic_voice(
                     pitch_hz=pitch * glide * (1 + 0.01 * text),
-                    duration_s=0.4 + 0.02 * text,
+                    duration_s=0.25 + 0.02 * text,
                     noise=0.003 * (1 + place),
                     seed=text,
                 )

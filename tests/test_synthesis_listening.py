@@ -31,6 +31,7 @@ from tests.small_corpus import EMOTIONS, SPEAKERS, BandsEmbedder, TiltDecoder, s
 
 VOCODER = GriffinLim(GriffinLimSettings(num_iterations=1))
 SETTINGS = ListeningSettings(num_texts=2, targets=("angry", "sad"), num_lams=2, seed=4)
+PLAIN = SETTINGS.model_copy(update={"targets": ("sad",)})
 SEEN = [{"corpus": "folder", "speaker": "ann", "text_id": "t0"}]
 
 
@@ -55,7 +56,7 @@ def listen(clips: Any, folder: Path, codec: Codec | None = None, **further: Any)
         "vocoder": VOCODER,
         "listeners": [DecoderListener(decoder)],
         "codecs": {} if codec is None else {"small": codec},
-        "settings": SETTINGS,
+        "settings": SETTINGS if codec else PLAIN,
     }
     return listening_loop(clips, folder, **{**given, **further})
 
@@ -210,7 +211,7 @@ def test_equal_emotions_are_decoded_once(clips: Manifest, codec: Codec, tmp_path
 
 
 def test_the_speaker_of_another_reference_is_asked_for(clips: Manifest, tmp_path: Path) -> None:
-    other = SETTINGS.model_copy(update={"reference_speaker": "other"})
+    other = PLAIN.model_copy(update={"reference_speaker": "other"})
     done = listen(clips, tmp_path, settings=other)
     rows = done.rows[done.rows["method"] == "conversion"]
     assert (rows["reference_speaker"] != rows["speaker"]).all()
@@ -324,9 +325,9 @@ def test_a_damaged_table_is_made_anew_and_another_seed_is_another_run(
     broken.write_bytes(broken.read_bytes()[:-40])
     decoder = TiltDecoder()
     listen(clips, tmp_path, decoder=decoder)
-    assert decoder.num_decoded == 1 + 2
+    assert decoder.num_decoded == 1 + 1
     assert files_of(tmp_path) == before
-    other = SETTINGS.model_copy(update={"seed": 5})
+    other = PLAIN.model_copy(update={"seed": 5})
     listen(clips, tmp_path, settings=other)
     assert files_of(tmp_path) != before
 

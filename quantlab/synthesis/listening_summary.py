@@ -104,18 +104,28 @@ def _paired(rows: pd.DataFrame, method: str) -> pd.Series:
 
 
 def _means(rows: pd.DataFrame, metrics: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    for target in (ALL, *dict.fromkeys(rows["target"])):
-        part = rows if target == ALL else rows.loc[rows["target"] == target]
-        grouped = part.groupby(["listener", *_CONDITION], sort=False, dropna=False)
-        for keys, group in grouped:
-            condition = dict(zip(["listener", *_CONDITION], cast(tuple, keys), strict=True))
+    """Yield the mean of every metric, for each target and for all, where there is one."""
+    speakers = pd.factorize(rows["speaker"])[0]
+    targets = rows["target"].to_numpy(str)
+    values = {metric: rows[metric].to_numpy(float) for metric in metrics}
+    tags = rows["mcd_tag"].to_numpy(str)
+    keys = ["listener", *_CONDITION]
+    # A λ that is not there would be no key of its own.
+    conditions = rows[keys].fillna({"lam": -1.0}).groupby(keys, sort=False).indices
+    for target in (ALL, *dict.fromkeys(targets)):
+        for condition, places in conditions.items():
+            chosen = places if target == ALL else places[targets[places] == target]
             for metric in metrics:
-                known = group.loc[group[metric].notna()]
-                if known.empty:
+                known = chosen[np.isfinite(values[metric][chosen])]
+                if not len(known):
                     continue
-                mean = cluster_mean(known[metric], known["speaker"])
+                mean = cluster_mean(values[metric][known], speakers[known])
+                listener, method, codec, lam = cast(tuple, condition)
                 yield {
-                    **condition,
+                    "listener": listener,
+                    "method": method,
+                    "codec": codec,
+                    "lam": lam if lam >= 0 else np.nan,
                     "target": target,
                     "metric": metric,
                     "value": mean.value,
@@ -123,5 +133,5 @@ def _means(rows: pd.DataFrame, metrics: tuple[str, ...]) -> Iterator[dict[str, A
                     "high": mean.high,
                     "num_items": len(known),
                     "num_speakers": mean.num_clusters,
-                    "tag": known["mcd_tag"].iloc[0] if metric.startswith("mcd") else "",
+                    "tag": tags[known[0]] if metric.startswith("mcd") else "",
                 }
