@@ -121,7 +121,7 @@ def test_a_label_that_only_its_sentence_tells_is_not_told_of_a_new_sentence():
     by_item = np.arange(288) % 4
     apart = crossed_probe_matrix(given, given, folds=(by_text, by_text), **keys)[0]
     mixed = crossed_probe_matrix(given, given, folds=(by_item, by_item), **keys)[0]
-    assert mixed.value == 1.0
+    assert mixed.value > 0.98
     assert apart.value < 0.6
 
 

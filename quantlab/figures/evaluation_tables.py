@@ -40,12 +40,19 @@ def grid_html(grid: pd.DataFrame) -> str:
     first = [cells.get((models[0], name)) for name in shown]
     chances = ["" if row is None else fixed(float(row["chance"])) for row in first]
     return html_table(
-        ["Model", *(measure_words(name).replace(", ", ",<br>") for name in shown)],
+        ["Model", *(_narrow(name) for name in shown)],
         [*rows, [f"chance ({plain(models[0])})", *chances]],
         caption="All models, with 95 % intervals. Of disentanglement, chance is the value with "
         "shuffled labels.",
         numeric=len(shown),
     )
+
+
+def _narrow(measure: str) -> str:
+    """Say a measure in lines that are short enough for a column."""
+    if measure == "mcd_db":
+        return "distortion,<br>dB"
+    return measure_words(measure).replace(" → ", " →<br>").replace(", ", ",<br>")
 
 
 def verdict_html(wide: pd.DataFrame, verdicts: pd.DataFrame, criteria: Sequence[str]) -> str:
@@ -55,7 +62,7 @@ def verdict_html(wide: pd.DataFrame, verdicts: pd.DataFrame, criteria: Sequence[
     def cell(row: dict[str, Any], name: str) -> str:
         verdict = str(row[name])
         remark = remarks.get((row["model"], name), "")
-        small = f'<br><span class="range">{plain_long(remark)}</span>' if remark else ""
+        small = f"<br><small>{plain_long(remark)}</small>" if remark else ""
         kind = _CLASSES.get(verdict, "")
         return f'<span class="verdict{kind}">{plain(verdict)}</span>{small}'
 
@@ -168,7 +175,8 @@ def _bits(table: pd.DataFrame) -> str:
         ["Bits", *map(plain, controls), "Of the label"],
         rows,
         caption="Leakage in bits per clip. Emotion is asked of speakers that the classifier was "
-        "not fitted on, the speaker in sentences that it was not fitted on.",
+        "not fitted on, the speaker in sentences that it was not fitted on. Where classes lie far "
+        "apart, the CLUB bound grows beyond all the bits that the label has.",
         numeric=len(controls) + 1,
     )
 
