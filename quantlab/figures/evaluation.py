@@ -217,7 +217,8 @@ def _grid_figure(models: Sequence[ModelTables], grid: pd.DataFrame) -> ReportFig
         how="One panel for each measure, one line for each model: the dot is the value, its bar "
         "the 95 % interval, the upright stroke what chance gives, the open diamond the value "
         "after a random rotation. “speaker → emotion” is how often the emotion is told from the "
-        "speaker embedding: the lower, the better they are parted.",
+        "speaker embedding: the lower, the better they are parted. “Both” are emotion and "
+        "speaker, asked of all embeddings side by side.",
         shows=_grid_says(grid),
         min_width=900,
     )
