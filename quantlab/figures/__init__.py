@@ -21,6 +21,7 @@ from quantlab.figures.export import (
     figure_data,
     figure_html,
     figure_image,
+    image_maker,
 )
 from quantlab.figures.findings import Findings, findings
 from quantlab.figures.grid import grid_dots, measure_words
@@ -73,6 +74,7 @@ __all__ = [
     "figure_image",
     "findings",
     "grid_dots",
+    "image_maker",
     "limit_curves",
     "list_runs",
     "listening_curves",

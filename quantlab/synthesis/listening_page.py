@@ -1,5 +1,6 @@
 """The report of a listening loop: figures, tables and the sounds of one source, as one page."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,19 @@ from quantlab.figures import (
     Spectrogram,
     conversion_effect,
     export_figure,
+    image_maker,
     listening_curves,
     listening_page,
     spectrogram_panels,
 )
-from quantlab.store import read_bytes, read_json, read_table, resolve_under, write_text
+from quantlab.store import (
+    read_bytes,
+    read_json,
+    read_table,
+    resolve_under,
+    write_bytes,
+    write_text,
+)
 from quantlab.synthesis.listening_source import (
     CONVERSION,
     COPY,
@@ -88,12 +97,23 @@ def write_listening_report(folder: str | Path, *, png: bool = False) -> Path:
         origin=_origin(card),
     )
     write_text(place / "report.html", page)
-    for name, figure in figures.items():
-        # The data of a spectrogram are the sounds.
-        csv = () if name == "spectrograms" else ("csv",)
-        formats = (*csv, "png") if png else csv
-        export_figure(figure, place / "figures", name=name, formats=formats)
+    # The data of a spectrogram are the sounds.
+    for name in figures.keys() - {"spectrograms"}:
+        export_figure(figures[name], place / "figures", name=name)
+    if png:
+        _write_images(figures, place)
     return place / "report.html"
+
+
+def _write_images(figures: Mapping[str, Any], folder: Path) -> None:
+    try:
+        with image_maker() as make:
+            for name, figure in figures.items():
+                write_bytes(folder / "figures" / f"{name}.png", make(figure))
+    except InputError as error:
+        raise InputError(
+            f"{folder / 'report.html'} is written, but its PNG files are not: {error}"
+        ) from error
 
 
 def _context(card: dict[str, Any], rows: pd.DataFrame) -> FigureContext:
