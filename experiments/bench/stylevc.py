@@ -30,7 +30,7 @@ from quantlab.models.stylevc.schedule import passes
 BATCH, CROP, MELS = 30, 128, 80
 TEXTS = 42
 SPEAKERS, EMOTIONS = 6, ("angry", "happy", "neutral", "sad", "surprise")
-TURNS, STEPS_PER_TURN = 4, 4
+TURNS, STEPS_PER_TURN = 3, 4
 
 
 def noise_features(rng: np.random.Generator) -> Features:
@@ -41,6 +41,7 @@ def noise_features(rng: np.random.Generator) -> Features:
             for text in range(TEXTS):
                 length = int(rng.integers(CROP, 3 * CROP))
                 name = f"{speaker}_{emotion}_{text}"
+                contour = rng.normal(size=length).astype(np.float32)
                 rows.append(
                     {"path": name, "sha256": name, "corpus": "noise", "speaker": str(speaker),
                      "emotion": emotion, "text_id": str(text + 1), "place": len(clips),
@@ -51,7 +52,8 @@ def noise_features(rng: np.random.Generator) -> Features:
                         rng.integers(0, 256, (length, MELS), dtype=np.uint8),
                         np.full(MELS, -5.0, np.float32),
                         np.full(MELS, 0.02, np.float32),
-                        rng.normal(size=length).astype(np.float32),
+                        contour,
+                        contour,
                     )
                 )
     items = pd.DataFrame(rows).reindex(columns=list(ITEM_SCHEMA)).fillna("")
