@@ -34,7 +34,10 @@ def grid_html(grid: pd.DataFrame) -> str:
     shown = [name for name in _SHOWN if (grid["measure"] == name).any()]
     cells = {(row["model"], row["measure"]): row for row in records(grid)}
     rows = [
-        [plain(model), *(_ends_cell(cells.get((model, name)), decimals=2) for name in shown)]
+        [
+            plain(model),
+            *(_ends_cell(cells.get((model, name)), decimals=_digits(name)) for name in shown),
+        ]
         for model in models
     ]
     first = [cells.get((models[0], name)) for name in shown]
@@ -52,7 +55,14 @@ def _narrow(measure: str) -> str:
     """Say a measure in lines that are short enough for a column."""
     if measure == "mcd_db":
         return "distortion,<br>dB"
-    return measure_words(measure).replace(" → ", " →<br>").replace(", ", ",<br>")
+    words = measure_words(measure).replace(" → ", " →<br>").replace(", ", ",<br>")
+    return words.replace("disentanglement", "disentangle-<br>ment").replace(
+        "informativeness", "informa-<br>tiveness"
+    )
+
+
+def _digits(measure: str) -> int:
+    return 1 if measure == "mcd_db" else 2
 
 
 def verdict_html(wide: pd.DataFrame, verdicts: pd.DataFrame, criteria: Sequence[str]) -> str:
