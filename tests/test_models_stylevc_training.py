@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +250,21 @@ def test_interrupting_saves_after_the_step_that_was_running(
     train_stylevc(features, make_settings(), tmp_path / "cut", steps=6)
     train_stylevc(features, make_settings(), tmp_path / "whole", steps=6)
     assert_same(state_of(tmp_path / "cut"), state_of(tmp_path / "whole"))
+
+
+def test_interrupting_twice_stops_at_once(features: Features, tmp_path: Path) -> None:
+    usual = signal.getsignal(signal.SIGINT)
+
+    def interrupt(done: int, total: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+        while signal.getsignal(signal.SIGINT) is not usual:
+            time.sleep(0.001)  # Python may take note of a signal some instructions later
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_stylevc(features, make_settings(), tmp_path, progress=interrupt)
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_state(
