@@ -184,7 +184,9 @@ def _interrupts_wait() -> Iterator[threading.Event]:
 
     def note(*_: object) -> None:
         asked.set()
-        signal.signal(signal.SIGINT, before)
+        # A shell starts background jobs with the signal ignored; a second one must stop them, too.
+        ignored = before is signal.SIG_IGN
+        signal.signal(signal.SIGINT, signal.default_int_handler if ignored else before)
 
     before = signal.signal(signal.SIGINT, note)
     try:
