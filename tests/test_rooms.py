@@ -168,6 +168,16 @@ def test_import_is_cheap_and_needs_no_network() -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
 
 
+@pytest.mark.parametrize("room", ["embedders", "sweep", "synthesis", "cli.app"])
+def test_rooms_with_networks_load_none_at_import(room: str) -> None:
+    code = (
+        f"import sys, quantlab.{room}\n"
+        "loaded = [name for name in ('torch', 'plotly', 'lightning') if name in sys.modules]\n"
+        "assert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_top_level_names_are_all_there() -> None:
     import quantlab
 

@@ -4,7 +4,7 @@ Letters: ``n`` samples, ``T`` windows, ``D`` dimensions.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pydantic
@@ -15,7 +15,9 @@ from quantlab.config import Settings, fingerprint
 from quantlab.embedders.learned import require_clips
 from quantlab.embedders.protocol import Level
 from quantlab.errors import InputError
-from quantlab.models import Inference, open_stylevc, weights_sha256
+
+if TYPE_CHECKING:
+    from quantlab.models import Inference
 
 _MEL_FRAMES_PER_SECOND = 100
 _HOP = 20
@@ -78,7 +80,9 @@ class StyleVCEmbedder:
         """It works clip by clip."""
         return 0.0
 
-    def _model(self) -> Inference:
+    def _model(self) -> "Inference":
+        from quantlab.models import open_stylevc
+
         self._require_directory()
         model = open_stylevc(self._settings.directory, device=self._settings.device)
         if model.emotion_dims:
@@ -89,6 +93,8 @@ class StyleVCEmbedder:
         return model
 
     def _weights_sha256(self) -> str:
+        from quantlab.models import weights_sha256
+
         self._require_directory()
         return weights_sha256(self._settings.directory)
 

@@ -5,7 +5,7 @@ embedding.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from quantlab.compat import DeviceName
 from quantlab.config import Settings
 from quantlab.embedders import EMBEDDERS, Embedder, Level, get_embedder
 from quantlab.errors import ConfigError, InputError
-from quantlab.models import Inference, open_stylevc, weights_sha256
+
+if TYPE_CHECKING:
+    from quantlab.models import Inference
 
 
 class Decoder(Protocol):
@@ -108,7 +110,9 @@ class StyleVCDecoder:
     def __init__(self, settings: StyleVCDecoderSettings | None = None) -> None:
         self.settings = settings or StyleVCDecoderSettings()
 
-    def _model(self) -> Inference:
+    def _model(self) -> "Inference":
+        from quantlab.models import open_stylevc
+
         if not self.settings.directory:
             raise InputError(
                 "the decoder stylevc needs the folder of a trained model: --model FOLDER, as "
@@ -150,6 +154,8 @@ class StyleVCDecoder:
 
     def card(self) -> dict[str, Any]:
         """Return what a reader must know of the model."""
+        from quantlab.models import weights_sha256
+
         model = self._model()
         return {
             "name": self.name,

@@ -2,23 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from quantlab.audio import HOP_S, log10_mel, mel_band_hz, read_clip
 from quantlab.errors import InputError
-from quantlab.figures import (
-    FigureContext,
-    Sound,
-    Spectrogram,
-    conversion_effect,
-    export_figure,
-    image_maker,
-    listening_curves,
-    listening_page,
-    spectrogram_panels,
-)
 from quantlab.store import (
     read_bytes,
     read_json,
@@ -36,6 +25,9 @@ from quantlab.synthesis.listening_source import (
     SOUNDS_FILE,
     SOURCE,
 )
+
+if TYPE_CHECKING:
+    from quantlab.figures import FigureContext, Spectrogram
 
 _WORDS = {
     SOURCE: "source",
@@ -69,6 +61,15 @@ def write_listening_report(folder: str | Path, *, png: bool = False) -> Path:
     IntegrityError
         A file is damaged.
     """
+    from quantlab.figures import (
+        Sound,
+        conversion_effect,
+        export_figure,
+        listening_curves,
+        listening_page,
+        spectrogram_panels,
+    )
+
     place = Path(folder)
     if not (place / "listening.json").is_file():
         raise InputError(f"{place} holds no finished listening loop; run: quantlab listen")
@@ -106,6 +107,8 @@ def write_listening_report(folder: str | Path, *, png: bool = False) -> Path:
 
 
 def _write_images(figures: Mapping[str, Any], folder: Path) -> None:
+    from quantlab.figures import image_maker
+
     try:
         with image_maker() as make:
             for name, figure in figures.items():
@@ -116,7 +119,9 @@ def _write_images(figures: Mapping[str, Any], folder: Path) -> None:
         ) from error
 
 
-def _context(card: dict[str, Any], rows: pd.DataFrame) -> FigureContext:
+def _context(card: dict[str, Any], rows: pd.DataFrame) -> "FigureContext":
+    from quantlab.figures import FigureContext
+
     return FigureContext(
         corpus=", ".join(card.get("corpora", [])),
         embedder=f"{card['decoder']['name']} {card['decoder'].get('model', '')}".strip(),
@@ -195,8 +200,10 @@ def _name(entry: dict[str, Any]) -> str:
     return _WORDS[entry["method"]]
 
 
-def _spectrograms(kept: list[dict[str, Any]]) -> list[Spectrogram]:
+def _spectrograms(kept: list[dict[str, Any]]) -> "list[Spectrogram]":
     """Return source, reconstruction, and the conversions to the first targets."""
+    from quantlab.figures import Spectrogram
+
     plain = [entry for entry in kept if entry["method"] in (SOURCE, RECONSTRUCTION, CONVERSION)]
     return [
         Spectrogram(
