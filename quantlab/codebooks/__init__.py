@@ -34,6 +34,7 @@ from quantlab.codebooks.training import MIN_VECTORS_PER_CODE, capped_codes, fit_
 from quantlab.codebooks.transform import Klt
 from quantlab.codebooks.trellis import search_trellis
 from quantlab.codebooks.trellis_fit import NUM_STATES, TrellisFit, fit_trellis, lam_for_bits
+from quantlab.codebooks.union import union
 
 __all__ = [
     "LAM_DECIMALS",
@@ -90,4 +91,5 @@ __all__ = [
     "search_trellis",
     "select",
     "uniform_prior",
+    "union",
 ]

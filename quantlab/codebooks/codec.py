@@ -33,6 +33,8 @@ class Codec:
     ----------
     settings : CodecSettings
         Shape and training. The constructor does no work.
+    parts : CodecParts, optional
+        Learned state, of a codec that is put together instead of trained.
 
     Attributes
     ----------
@@ -54,9 +56,11 @@ class Codec:
     (200, 4)
     """
 
-    def __init__(self, settings: CodecSettings | None = None) -> None:
+    def __init__(
+        self, settings: CodecSettings | None = None, parts: CodecParts | None = None
+    ) -> None:
         self.settings = settings or CodecSettings()
-        self._parts: CodecParts | None = None
+        self._parts = parts
         self.card_: dict[str, Any] = {}
 
     def fit(
@@ -384,10 +388,9 @@ class Codec:
 
     @classmethod
     def _from_tensors(cls, card: dict[str, Any], tensors: dict[str, np.ndarray]) -> "Codec":
-        codec = cls(CodecSettings.parse(card["settings"], where="card.json: settings"))
-        codec._parts = CodecParts.from_tensors(
-            tensors, scale=card["scale"], prior_kind=str(card["prior"])
-        )
+        settings = CodecSettings.parse(card["settings"], where="card.json: settings")
+        kind, scale = str(card["prior"]), card["scale"]
+        codec = cls(settings, CodecParts.from_tensors(tensors, scale=scale, prior_kind=kind))
         codec.card_ = card
         if codec.fingerprint() != card["fingerprint"]:
             raise IntegrityError("the card's fingerprint is not that of the weights")

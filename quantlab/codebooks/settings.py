@@ -27,7 +27,7 @@ class QuantizerSettings(Settings):
     groups: int = Field(default=1, ge=1, le=64)
     """Contiguous groups of dimensions, G; 1 is plain RVQ."""
 
-    stages: int = Field(default=8, ge=1, le=64)
+    stages: int = Field(default=8, ge=1, le=128)
     """Residual stages per group, Q."""
 
     codes: int = Field(default=256, ge=1, le=4096)

@@ -70,19 +70,37 @@ class FactorizedPrior:
         27 (1981), equation 4.
         """
         weights = np.asarray(counts, dtype=np.float64)
-        if weights.ndim != 2 or weights.shape[1] < 2 or weights.shape[1] > _TOTAL // 2:
-            raise InputError(
-                f"counts must be [S, A] with 2 <= A <= {_TOTAL // 2}, given {counts.shape}"
-            )
+        _check_shape("counts", weights)
         if not np.isfinite(weights).all() or (weights < 0).any():
             raise InputError("counts must be finite and not negative")
-        smoothed = weights + _SMOOTHING
-        share = smoothed / smoothed.sum(axis=1, keepdims=True)
-        # One unit for everybody first, so that no symbol can become impossible to code.
-        table = 1 + np.floor(share * (_TOTAL - weights.shape[1])).astype(np.int64)
-        rows = np.arange(len(table))
-        table[rows, share.argmax(axis=1)] += _TOTAL - table.sum(axis=1)
-        return cls(table.astype(np.uint32))
+        return cls(_frequencies(weights + _SMOOTHING))
+
+    @classmethod
+    def from_weights(cls, weights: np.ndarray) -> "FactorizedPrior":
+        """Make the prior of given probabilities, or of weights in proportion to them.
+
+        Parameters
+        ----------
+        weights : np.ndarray [shape=(S, A)]
+            Positive and finite.
+
+        Returns
+        -------
+        FactorizedPrior
+            Frequencies ``1 + p·(2**20 − A)``, rounded down; what that leaves, less than A units,
+            goes to the most probable symbol of a position.
+
+        Raises
+        ------
+        InputError
+            Weights are not positive, not finite, not a matrix, or the alphabet exceeds the
+            precision.
+        """
+        given = np.asarray(weights, dtype=np.float64)
+        _check_shape("weights", given)
+        if not np.isfinite(given).all() or (given <= 0).any():
+            raise InputError("weights must be finite and positive")
+        return cls(_frequencies(given))
 
     @classmethod
     def fit(cls, symbols: np.ndarray, *, alphabet_size: int) -> "FactorizedPrior":
@@ -140,6 +158,21 @@ class FactorizedPrior:
     def frequencies_after(self, earlier: np.ndarray) -> np.ndarray:
         """Return the frequencies ``[1, A]`` of the position after prefixes ``[N, s]``."""
         return self.frequencies[earlier.shape[1]][None]
+
+
+def _check_shape(name: str, table: np.ndarray) -> None:
+    if table.ndim != 2 or not 2 <= table.shape[1] <= _TOTAL // 2:
+        raise InputError(f"{name} must be [S, A] with 2 <= A <= {_TOTAL // 2}, given {table.shape}")
+
+
+def _frequencies(weights: np.ndarray) -> np.ndarray:
+    """Return positive integers [S, A] in proportion to weights; each row sums to the total."""
+    share = weights / weights.sum(axis=1, keepdims=True)
+    # One unit for everybody first, so that no symbol can become impossible to code.
+    table = 1 + np.floor(share * (_TOTAL - weights.shape[1])).astype(np.int64)
+    rows = np.arange(len(table))
+    table[rows, share.argmax(axis=1)] += _TOTAL - table.sum(axis=1)
+    return table.astype(np.uint32)
 
 
 @dataclass(frozen=True)
