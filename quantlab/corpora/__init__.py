@@ -19,9 +19,10 @@ from quantlab.corpora.splits import (
     speaker_keys,
     text_disjoint,
     text_folds,
+    text_keys,
 )
 from quantlab.corpora.validate import Report, seen_items, validate
-from quantlab.corpora.votes import agreement
+from quantlab.corpora.votes import agreement, vote_shares
 
 __all__ = [
     "EMOTIONS",
@@ -51,5 +52,7 @@ __all__ = [
     "speaker_keys",
     "text_disjoint",
     "text_folds",
+    "text_keys",
     "validate",
+    "vote_shares",
 ]

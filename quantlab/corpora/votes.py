@@ -6,7 +6,7 @@ it, so that the votes of a clip always add up to the number of its annotators.
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from quantlab.corpora.labels import EMOTIONS, canonical_emotion
 from quantlab.errors import InputError
@@ -82,6 +82,43 @@ def agreement(votes: str) -> float:
     """
     if not votes:
         return math.nan
+    numbers = list(_numbers(votes).values())
+    total = sum(numbers)
+    return max(numbers) / total if total else math.nan
+
+
+def vote_shares(votes: str, emotions: Sequence[str]) -> tuple[float, ...]:
+    """Return the part of the votes of a clip that each of some emotions has.
+
+    Parameters
+    ----------
+    votes : str
+        A cell of the manifest's column votes.
+    emotions : Sequence[str]
+        Canonical emotions; votes for others are left out.
+
+    Returns
+    -------
+    tuple[float, ...]
+        Parts that sum to one, or all NaN where nobody voted for any of the emotions.
+
+    Raises
+    ------
+    InputError
+        As `agreement`.
+
+    Examples
+    --------
+    >>> vote_shares('{"angry": 3, "neutral": 1, "sad": 4}', ["angry", "neutral"])
+    (0.75, 0.25)
+    """
+    given = _numbers(votes) if votes else {}
+    numbers = [given.get(name, 0.0) for name in emotions]
+    total = sum(numbers)
+    return tuple(number / total if total else math.nan for number in numbers)
+
+
+def _numbers(votes: str) -> dict[str, float]:
     try:
         parsed = json.loads(votes)
     except ValueError:
@@ -93,8 +130,7 @@ def agreement(votes: str) -> float:
         raise InputError(
             f'votes {votes!r} must look like {{"angry": 2, "sad": 1}}, with canonical emotions'
         )
-    numbers = [float(part) for part in parsed.values()]
-    if not all(0 <= part < math.inf for part in numbers):
+    numbers = {name: float(part) for name, part in parsed.items()}
+    if not all(0 <= part < math.inf for part in numbers.values()):
         raise InputError(f"votes {votes!r} hold a number below 0 or beyond all bounds")
-    total = sum(numbers)
-    return max(numbers) / total if total else math.nan
+    return numbers
