@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantlab.analysis import attraction, centroids
+from quantlab.analysis import attraction, centroids, displacement
 from quantlab.errors import InputError
 
 
@@ -78,3 +78,41 @@ def test_attraction_has_the_symmetries_of_angles(seed, factor):
 def test_what_has_no_angle_is_refused(call, message):
     with pytest.raises(InputError, match=message):
         call()
+
+
+@given(st.integers(2, 6), st.integers(1, 5), st.integers(0, 10_000))
+@settings(max_examples=40, deadline=None)
+def test_displacement_equals_least_squares_item_by_item(num_dims, num_items, seed):
+    rng = np.random.default_rng(seed)
+    z, z_hat = rng.normal(size=(2, num_items, num_dims))
+    middles = rng.normal(size=(3, num_dims))
+    to_mean, to_class = displacement(z, z_hat, middles)
+    for item in range(num_items):
+        for place, middle in enumerate(middles):
+            ways = np.stack([-z[item], middle], axis=1)
+            expected = np.linalg.lstsq(ways, z_hat[item] - z[item], rcond=None)[0]
+            assert (to_mean[item, place], to_class[item, place]) == pytest.approx(
+                tuple(expected), rel=1e-4, abs=1e-4
+            )
+
+
+def test_shrinkage_is_displacement_toward_the_mean_alone():
+    rng = np.random.default_rng(3)
+    z, middles = rng.normal(size=(5, 8)), rng.normal(size=(2, 8))
+    to_mean, to_class = displacement(z, 0.3 * z, middles)
+    np.testing.assert_allclose(to_mean, 0.7)
+    np.testing.assert_allclose(to_class, 0.0, atol=1e-12)
+    to_mean, to_class = displacement(z, 0.3 * z + 0.2 * middles[1], middles)
+    np.testing.assert_allclose(to_mean[:, 1], 0.7)
+    np.testing.assert_allclose(to_class[:, 1], 0.2)
+
+
+def test_ways_that_coincide_cannot_be_told_apart():
+    to_mean, to_class = displacement([[2.0, 0.0], [0.0, 0.0]], [[1.0, 0.0]] * 2, [[-3.0, 0.0]])
+    assert np.isnan(to_mean).all()
+    assert np.isnan(to_class).all()
+
+
+def test_displacement_refuses_other_widths():
+    with pytest.raises(InputError, match="3 dimensions; it needs 2"):
+        displacement([[1.0, 0.0]], [[1.0, 0.0]], [[1.0, 0.0, 0.0]])

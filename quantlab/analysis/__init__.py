@@ -12,6 +12,13 @@ from quantlab.analysis.accuracy import (
     scores,
     uar,
 )
+from quantlab.analysis.ambiguity import (
+    AGREEMENT,
+    agreement_classes,
+    entropy_bits,
+    jensen_shannon_bits,
+    same_top_two,
+)
 from quantlab.analysis.bootstrap import wild_cluster_bootstrap
 from quantlab.analysis.claims import MIN_CLUSTERS, holm, p_value, verdict
 from quantlab.analysis.dci_controls import DCI_CONTROLS, DCI_METRICS, dci_table
@@ -28,7 +35,12 @@ from quantlab.analysis.disentanglement import (
     dci_scores,
     fit_dci,
 )
-from quantlab.analysis.drift import attraction, centroids
+from quantlab.analysis.drift import attraction, centroids, displacement
+from quantlab.analysis.effects import (
+    Estimate,
+    Term,
+    estimate,
+)
 from quantlab.analysis.factors import FactorSet, class_factors, label_factors, rotated, shuffled
 from quantlab.analysis.grid import (
     CRITERIA,
@@ -40,6 +52,8 @@ from quantlab.analysis.grid import (
     wide_grid,
     wide_verdicts,
 )
+from quantlab.analysis.information import v_information_bits
+from quantlab.analysis.items import ItemTable, nearest
 from quantlab.analysis.leakage import LeakageBits, leakage_bits, score_table
 from quantlab.analysis.limits import (
     SPACE_FILLING_BITS,
@@ -49,6 +63,8 @@ from quantlab.analysis.limits import (
     space_filling_line,
     water_filling,
 )
+from quantlab.analysis.matched import at_level
+from quantlab.analysis.mixing import mixing_effect, mixing_table, routes_effect, routes_table
 from quantlab.analysis.probe_scores import (
     LEAKAGE_PROBES,
     ProbeScore,
@@ -59,6 +75,12 @@ from quantlab.analysis.probe_scores import (
 from quantlab.analysis.probes import PROBES, FittedProbe, ProbeName, fit_probe
 from quantlab.analysis.projection import Projection, project, projection_table
 from quantlab.analysis.scatter import CollapseRule, Scatter, scatter, scatter_table
+from quantlab.analysis.science import (
+    Beside,
+    Science,
+    claims_table,
+    science,
+)
 from quantlab.analysis.similarity import (
     Similarity,
     cosine_centred,
@@ -95,8 +117,16 @@ from quantlab.analysis.twin import (
     twin_limits,
 )
 from quantlab.analysis.utterances import Utterances
+from quantlab.analysis.verdicts import (
+    CLAIM_COLUMNS,
+    Claim,
+    Finding,
+    judge,
+)
 
 __all__ = [
+    "AGREEMENT",
+    "CLAIM_COLUMNS",
     "CRITERIA",
     "DCI_CONTROLS",
     "DCI_METRICS",
@@ -107,19 +137,24 @@ __all__ = [
     "QUICK_TREES",
     "SPACE_FILLING_BITS",
     "Alignment",
+    "Beside",
     "CepstralDistortion",
     "CepstralTag",
     "Cepstrum",
+    "Claim",
     "CollapseRule",
     "Dci",
     "DciIntervals",
     "DciScores",
+    "Estimate",
     "FactorSet",
+    "Finding",
     "FittedProbe",
     "Gaussian",
     "GridCell",
     "Interval",
     "Intervals",
+    "ItemTable",
     "LeakageBits",
     "ModelMeasures",
     "PitchErrors",
@@ -127,20 +162,25 @@ __all__ = [
     "ProbeScore",
     "Projection",
     "Scatter",
+    "Science",
     "Scores",
     "SharedBits",
     "Similarity",
     "Summary",
+    "Term",
     "Trees",
     "Twin",
     "TwinLimits",
     "Utterances",
     "VerdictRule",
     "WaterFilling",
+    "agreement_classes",
+    "at_level",
     "attraction",
     "block_importances",
     "centroids",
     "cepstral_distortion",
+    "claims_table",
     "class_factors",
     "cluster_folds",
     "cluster_mean",
@@ -152,7 +192,10 @@ __all__ = [
     "dci_intervals",
     "dci_scores",
     "dci_table",
+    "displacement",
     "distortion",
+    "entropy_bits",
+    "estimate",
     "fit_dci",
     "fit_gaussian",
     "fit_probe",
@@ -163,10 +206,15 @@ __all__ = [
     "information_table",
     "jackknife_interval",
     "jackknife_intervals",
+    "jensen_shannon_bits",
+    "judge",
     "label_factors",
     "leakage_bits",
     "macro_f1",
     "mean_distortion",
+    "mixing_effect",
+    "mixing_table",
+    "nearest",
     "p_value",
     "pitch_errors",
     "probe_matrix",
@@ -176,8 +224,12 @@ __all__ = [
     "rate_limit",
     "recalls",
     "rotated",
+    "routes_effect",
+    "routes_table",
+    "same_top_two",
     "scatter",
     "scatter_table",
+    "science",
     "score_table",
     "scores",
     "shuffled",
@@ -187,6 +239,7 @@ __all__ = [
     "time_means",
     "twin_limits",
     "uar",
+    "v_information_bits",
     "verdict",
     "verdict_table",
     "water_filling",

@@ -58,13 +58,13 @@ def p_value(interval: Interval, *, null: float = 0.0, level: float = 0.95) -> fl
     float, 0 to 1
         NaN where the interval is.
     """
-    from scipy.stats import t
+    from scipy.special import stdtr
 
     error = float((interval.high - interval.value) / t_quantile(interval.num_clusters, level=level))
     distance = abs(interval.value - null)
     if error == 0.0:
         return 1.0 if distance == 0.0 else 0.0
-    return float(2.0 * t.sf(distance / error, interval.num_clusters - 1))
+    return float(2.0 * stdtr(interval.num_clusters - 1, -distance / error))
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:

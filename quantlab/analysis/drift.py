@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from quantlab.analysis.checks import label_codes, matrix, same_shape
 from quantlab.errors import InputError
 
+_PARALLEL = 1e-9  # sin² of an angle below which two directions count as one
+
 
 def centroids(z_means: ArrayLike, labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
     """Return the mean vector of each class.
@@ -84,6 +86,59 @@ def attraction(z_means: ArrayLike, zhat_means: ArrayLike, centroids: ArrayLike) 
     if not targets.any(axis=1).all():
         raise InputError("A centroid is the zero vector; there is no direction toward it.")
     return _angles(rows, targets) - _angles(rows_hat, targets)
+
+
+def displacement(
+    z_means: ArrayLike, zhat_means: ArrayLike, centroids: ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    """Regress each reconstruction's displacement on the ways to the mean and to each class.
+
+    For every item and class, ẑ − z = a·(μ − z) + b·(centroid − μ) by least squares over the
+    dimensions, where μ is the origin of z. Shrinkage toward the mean is a alone; what is drawn to a
+    class beyond that is b.
+
+    Parameters
+    ----------
+    z_means, zhat_means : array_like, shape [N, D]
+        Time means of items and of their reconstructions, in z.
+    centroids : array_like, shape [E, D]
+        Class means of training items, in z.
+
+    Returns
+    -------
+    np.ndarray, float64, shape [N, E]
+        a: 0 leaves an item where it is, 1 takes it to the mean. NaN, as b, where the ways to mean
+        and class are the same up to their length, so that they cannot be told apart.
+    np.ndarray, float64, shape [N, E]
+        b: 0 does not draw toward the class, 1 by as much as its centroid is away from the mean.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit or numbers are not finite.
+
+    Examples
+    --------
+    >>> a, b = displacement([[0.0, 2.0]], [[0.5, 1.0]], [[1.0, 0.0]])
+    >>> a.tolist(), b.tolist()
+    ([[0.5]], [[0.5]])
+    """
+    rows, rows_hat = matrix("z_means", z_means), matrix("zhat_means", zhat_means)
+    same_shape("z_means", rows, "zhat_means", rows_hat)
+    targets = matrix("centroids", centroids, num_dims=rows.shape[1])
+    moved = rows_hat - rows
+    back, across = np.square(rows).sum(axis=1)[:, None], np.square(targets).sum(axis=1)[None, :]
+    both = -rows @ targets.T
+    with_back, with_across = -np.einsum("nd,nd->n", rows, moved)[:, None], moved @ targets.T
+    determinant = back * across - both**2
+    apart = determinant > _PARALLEL * back * across
+    toward_mean = (across * with_back - both * with_across, determinant)
+    toward_class = (back * with_across - both * with_back, determinant)
+    first, second = (
+        np.divide(above, below, out=np.full(both.shape, np.nan), where=apart)
+        for above, below in (toward_mean, toward_class)
+    )
+    return first, second
 
 
 def _angles(rows: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -174,7 +174,6 @@ def fit_probe(
 def _model(name: ProbeName, num_dims: int, *, seed: int):
     """Return the untrained scikit-learn estimator for standardised vectors."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics.pairwise import rbf_kernel
     from sklearn.neural_network import MLPClassifier
     from sklearn.svm import SVC
 
@@ -184,12 +183,22 @@ def _model(name: ProbeName, num_dims: int, *, seed: int):
         return LogisticRegression(C=0.01, max_iter=2000, class_weight="balanced")
     if name == "svm":
         # As a function the kernel goes through BLAS: predicting is ten times faster than in libsvm.
-        kernel = partial(rbf_kernel, gamma=1.0 / num_dims)
+        kernel = partial(_gaussian_kernel, num_dims=num_dims)
         # Scikit-learn has no annotations, and pyright takes the default's type for the only one.
         return SVC(kernel=kernel, class_weight="balanced")  # pyright: ignore[reportArgumentType]
     if name == "mlp":
         return MLPClassifier((64,), alpha=0.01, max_iter=40, n_iter_no_change=40, random_state=seed)
     raise InputError(f"There is no probe {name!r}; choose one of {', '.join(PROBES)}, wide_mlp.")
+
+
+def _gaussian_kernel(first: np.ndarray, second: np.ndarray, *, num_dims: int) -> np.ndarray:
+    """Return exp(−‖u − v‖² / D) of all pairs; single precision, which halves the time."""
+    left, right = first.astype(np.float32), second.astype(np.float32)
+    apart = left @ right.T
+    apart *= -2.0
+    apart += np.einsum("nd,nd->n", left, left)[:, None]
+    apart += np.einsum("nd,nd->n", right, right)[None, :]
+    return np.exp(np.minimum(-apart / num_dims, 0.0)).astype(np.float64)
 
 
 def _stopping_early(codes: np.ndarray, classes: np.ndarray, *, seed: int):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from quantlab.analysis.statistics import quotient
 from quantlab.errors import InputError
 
 ALL = "all"
@@ -241,9 +242,34 @@ def predicted_codes(coded: CodedRows, column: str) -> np.ndarray:
     InputError
         If a label is not one of the emotions.
     """
-    codes, labels = pd.factorize(coded.table[column].fillna(""))
+    codes, labels = pd.factorize(coded.table[column])
     places = {"": -1, **_places(coded.emotions)}
-    return _translate(codes, np.asarray(labels), places, where=f"column {column!r}")
+    # A missing label has the code −1, which the empty label at the end stands for.
+    named = np.append(np.asarray(labels, dtype=object), "")
+    return _translate(codes, named, places, where=f"column {column!r}")
+
+
+def payload_bits(coded: CodedRows) -> np.ndarray:
+    """Return the bits per vector that each row's item took of what was written.
+
+    A set's payload is shared among its items in proportion to their code length.
+
+    Parameters
+    ----------
+    coded : CodedRows
+        The rows.
+
+    Returns
+    -------
+    np.ndarray, float64, shape [R]
+        NaN where nothing was written.
+    """
+    bits, vectors = coded.numbers("code_length_bits"), coded.numbers("set_num_vectors")
+    sets = coded.condition * coded.num_trials + coded.trial
+    charged = np.bincount(sets, weights=np.nan_to_num(bits))[sets]
+    written = coded.numbers("set_payload_bits") * vectors
+    shared = np.where(charged > 0, bits * quotient(written, charged), written)
+    return quotient(shared, coded.numbers("num_frames"))
 
 
 def _demand(rows: pd.DataFrame, columns: Sequence[str]) -> None:

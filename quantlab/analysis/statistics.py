@@ -251,12 +251,12 @@ def t_quantile(num_clusters: ArrayLike, *, level: float) -> np.ndarray:
     InputError
         If the level is outside (0, 1).
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     if not 0.0 < level < 1.0:
         raise InputError(f"The level is {level}; it must lie between 0 and 1, 0.95 for instance.")
     degrees = np.asarray(num_clusters, dtype=np.float64) - 1.0
-    return t.ppf(0.5 + level / 2.0, np.where(degrees >= 1.0, degrees, np.nan))
+    return stdtrit(np.where(degrees >= 1.0, degrees, np.nan), 0.5 + level / 2.0)
 
 
 def quotient(numerator: ArrayLike, denominator: ArrayLike) -> np.ndarray:

@@ -23,6 +23,7 @@ from quantlab.analysis.rows import (
     add_up,
     code_rows,
     long_table,
+    payload_bits,
     predicted_codes,
 )
 from quantlab.analysis.statistics import Intervals, jackknife_intervals, quotient
@@ -42,6 +43,7 @@ RATE_METRICS = (
     "distinct_share",
     "bits_share",
 )
+_TOKEN_METRICS = {"token_entropy": "emotion_token_entropy", "code_usage": "emotion_code_usage"}
 
 _RATE_COLUMNS = (
     "num_frames",
@@ -54,7 +56,14 @@ _RATE_COLUMNS = (
 )
 _CONTROLLED = "rate_controlled"
 _DRIFTING = "codec"
-_REFERENCES = ("shrink_mean", "shrink_class")
+_REFERENCES = (
+    "shrink_mean",
+    "shrink_class",
+    "water_mean",
+    "water_class",
+    "noise_matched",
+    "pca_matched",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +76,8 @@ class Summary:
         Distortion and cosines: keys metric, emotion.
     rate : pd.DataFrame
         Bits per vector (code length, payload, whole file), empirical entropy, share of distinct
-        sequences, and code length relative to the lowest λ: keys metric, emotion.
+        sequences, code length relative to the lowest λ, and of each emotion's symbols the
+        normalised entropy and the share of the codes in use: keys metric, emotion.
     accuracy : pd.DataFrame
         UAR, macro-F1 and recall of each probe: keys probe, metric, emotion; further columns chance,
         majority (the score of always answering with the commonest class) and constant.
@@ -134,12 +144,17 @@ def _rate(coded: CodedRows) -> pd.DataFrame:
     """Average bits over items and entropies over evaluated sets."""
     bits, frames = coded.numbers("code_length_bits"), coded.numbers("num_frames")
     per_vector, per_item = add_up(coded, quotient(bits, frames)), add_up(coded, bits)
-    payload = add_up(coded, quotient(_payload(coded), frames))
+    payload = add_up(coded, payload_bits(coded))
     sets = add_up(coded, coded.numbers("set_num_vectors"))
+    tokens = {
+        metric: add_up(coded, coded.numbers(column))
+        for metric, column in _TOKEN_METRICS.items()
+        if column in coded.table.columns
+    }
     return _metric_table(
         coded,
-        RATE_METRICS,
-        [per_vector, payload, sets, sets, sets, per_item],
+        (*RATE_METRICS, *tokens),
+        [per_vector, payload, sets, sets, sets, per_item, *tokens.values()],
         [
             _means(per_vector),
             _means(payload),
@@ -150,17 +165,9 @@ def _rate(coded: CodedRows) -> pd.DataFrame:
                 quotient(coded.numbers("set_distinct_sequences"), coded.numbers("set_num_vectors")),
             ),
             _relative_to_lowest_lam(coded, per_item),
+            *(_means(part) for part in tokens.values()),
         ],
     )
-
-
-def _payload(coded: CodedRows) -> np.ndarray:
-    """Share each set's payload, [R], among its items in proportion to their code length."""
-    bits, vectors = coded.numbers("code_length_bits"), coded.numbers("set_num_vectors")
-    sets = coded.condition * coded.num_trials + coded.trial
-    charged = np.bincount(sets, weights=np.nan_to_num(bits))[sets]
-    written = coded.numbers("set_payload_bits") * vectors
-    return np.where(charged > 0, bits * quotient(written, charged), written)
 
 
 def _over_sets(coded: CodedRows, values: np.ndarray) -> Intervals:
@@ -234,7 +241,7 @@ def _control(coded: CodedRows) -> pd.DataFrame:
     method = coded.conditions["method"].to_numpy()[coded.condition]
     own, other = _partners(coded, method == _CONTROLLED, method == _DRIFTING)
     measured = {name: coded.numbers(name) for name in SIMILARITY_METRICS}
-    measured["payload_bits"] = quotient(_payload(coded), coded.numbers("num_frames"))
+    measured["payload_bits"] = payload_bits(coded)
     for column in (str(name) for name in coded.table.columns if str(name).startswith("probe_")):
         predicted = predicted_codes(coded, column)
         right = np.where(predicted >= 0, predicted == coded.emotion, np.nan)
