@@ -51,7 +51,9 @@ def test_every_item_is_evaluated_once_per_condition(finished: RunFolder) -> None
     counts = rows[rows["method"] == "codec"].groupby(["recipe", "protocol"], observed=True).size()
     assert set(counts) == {5 * 120}
     assert set(rows["method"]) == {
-        "clean", "codec", "drop_least", "coarse_step", "shrink_mean", "shrink_class",
+        "clean", "codec", "drop_least", "coarse_step", "shrink_mean", "shrink_class", "water_mean",
+        "water_class", "stages_1",
+        "stages_2",
     }  # fmt: skip
 
 

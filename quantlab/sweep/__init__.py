@@ -2,6 +2,7 @@
 
 from quantlab.sweep.codecs import Trained, train
 from quantlab.sweep.folder import RunFolder
+from quantlab.sweep.mixing_settings import MixingSettings
 from quantlab.sweep.prepare import prepare_data
 from quantlab.sweep.quantize import QuantizedSet, quantize_set
 from quantlab.sweep.run import Swept, read_rows, sweep
@@ -10,21 +11,26 @@ from quantlab.sweep.settings import (
     DataSettings,
     SplitSettings,
     StudySettings,
+    read_studies,
     read_study,
 )
+from quantlab.sweep.summary import judge_anew
 
 __all__ = [
     "EACH_EMOTION",
     "DataSettings",
+    "MixingSettings",
     "QuantizedSet",
     "RunFolder",
     "SplitSettings",
     "StudySettings",
     "Swept",
     "Trained",
+    "judge_anew",
     "prepare_data",
     "quantize_set",
     "read_rows",
+    "read_studies",
     "read_study",
     "sweep",
     "train",

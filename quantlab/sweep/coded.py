@@ -12,6 +12,7 @@ import numpy as np
 from quantlab.codebooks import Codec, Paths, compress_symbols
 from quantlab.embedders import Frames
 from quantlab.errors import ConfigError
+from quantlab.sweep.soft_labels import Labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +74,39 @@ def coded_at_equal_bits(
         targets = rates.targets_for(mean * len(frames.values))
         chosen = paths.for_item_bits(targets, frames.offsets).result
         yield _coded(codec, frames, lam, chosen.symbols, chosen.code_length_bits, mode="rate")
+
+
+def token_statistics(
+    codec: Codec, symbols: np.ndarray, labels: Labels, offsets: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Describe the symbols that are spent on each emotion's items.
+
+    Parameters
+    ----------
+    codec : Codec
+        Whose symbols.
+    symbols : np.ndarray [shape=(ΣT, S)]
+        Of all frames of N items.
+    labels : Labels
+        Of the items.
+    offsets : np.ndarray [shape=(N + 1,)]
+        Where items start and end.
+
+    Returns
+    -------
+    dict[str, np.ndarray]
+        ``emotion_token_entropy``: empirical entropy per position over log2(K + 1), 0 to 1, and
+        ``emotion_code_usage``: share of the alphabet in use, 0 to 1; ``[N]``, equal for all items
+        of an emotion. Both means over positions, and biased low where an emotion has few vectors.
+    """
+    of_frame = np.repeat(labels.emotion, np.diff(offsets))
+    entropy, usage = (np.full(len(labels.emotion), np.nan) for _ in range(2))
+    for emotion in np.unique(labels.emotion):
+        found = codec.symbol_statistics(symbols[of_frame == emotion])
+        mine = labels.emotion == emotion
+        largest = codec.num_symbols * np.log2(codec.alphabet_size)
+        entropy[mine], usage[mine] = found.entropy_bits / largest, found.usage.mean()
+    return {"emotion_token_entropy": entropy, "emotion_code_usage": usage}
 
 
 @dataclass(frozen=True, eq=False)

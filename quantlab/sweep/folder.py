@@ -47,9 +47,29 @@ class RunFolder:
         return self.path / "trials"
 
     @property
+    def soft_labels(self) -> Path:
+        """What annotators, or probes, hear in each item."""
+        return self.path / "soft_labels.parquet"
+
+    @property
     def sweep(self) -> Path:
         """All rows of all trials."""
         return self.path / "sweep.parquet"
+
+    @property
+    def mixing(self) -> Path:
+        """Rows of mixed references."""
+        return self.path / "mixing_rows.parquet"
+
+    @property
+    def routes(self) -> Path:
+        """Rows of routes to a target emotion."""
+        return self.path / "routes_rows.parquet"
+
+    @property
+    def listening(self) -> Path:
+        """Rows of a listening run that claims are tested on, too."""
+        return self.analysis / "listening_rows.parquet"
 
     @property
     def analysis(self) -> Path:

@@ -19,6 +19,8 @@ from quantlab.store import (
 from quantlab.sweep.codecs import codec_task, evaluated_tasks, require_codecs
 from quantlab.sweep.folder import RunFolder
 from quantlab.sweep.measure import row_schema
+from quantlab.sweep.mixing import MixingTask, attempt_mixing, collect_mixing, mixing_tasks
+from quantlab.sweep.soft_labels import write_soft_labels
 from quantlab.sweep.summary import write_analysis
 from quantlab.sweep.trial import TrialTask, attempt_trial, trial_task
 from quantlab.sweep.workspace import ALL_ITEMS, Workspace, open_workspace
@@ -98,27 +100,41 @@ def sweep(
     with lock(folder.path / ".lock"):
         work = open_workspace(folder, folder.read_study())
         trials = _plan(work)
-        if len(trials) > MANY_TRIALS and not many:
-            raise ConfigError(f"{len(trials)} trials are many; add --yes to run them all")
+        mixing = mixing_tasks(work, trials[0].codec.ladder)
+        num_trials = len(trials) + len(mixing)
+        if num_trials > MANY_TRIALS and not many:
+            raise ConfigError(f"{num_trials} trials are many; add --yes to run them all")
         folder.trials.mkdir(exist_ok=True)
         sweep_stale(folder.trials)
-        todo = [trial for trial in trials if _to_run(trial, retry_failed)]
-        run_tasks(
-            attempt_trial, todo, label="sweep", workers=workers, engine=engine, progress=progress
-        )
-        failed = [trial for trial in trials if trial.failure.is_file()]
-        if len(failed) == len(trials):
-            return Swept(len(trials), len(todo), len(failed), folder.sweep)
-        _collect(work, [trial for trial in trials if trial not in failed])
+        write_soft_labels(work)
+        num_new = 0
+        for attempt, tasks in ((attempt_trial, trials), (attempt_mixing, mixing)):
+            todo = [task for task in tasks if _to_run(task, retry_failed)]
+            num_new += len(todo)
+            run_tasks(
+                attempt, todo, label="sweep", workers=workers, engine=engine, progress=progress
+            )
+        failures = [task.failure for task in (*trials, *mixing) if task.failure.is_file()]
+        done = [trial for trial in trials if trial.failure not in failures]
+        if not done:
+            return Swept(num_trials, num_new, len(failures), folder.sweep)
+        _collect(work, done)
+        collect_mixing(work, [task for task in mixing if task.failure not in failures])
         spent = {**(durations_s or {}), "sweep": round(time.monotonic() - started, 1)}
         write_analysis(
             work,
             ladder=trials[0].codec.ladder,
-            num_trials=len(trials),
-            failures=[read_json(trial.failure) for trial in failed],
+            num_trials=num_trials,
+            failures=[read_json(path) for path in failures],
             durations_s=spent,
         )
-    return Swept(len(trials), len(todo), len(failed), folder.sweep)
+    return Swept(num_trials, num_new, len(failures), folder.sweep)
+
+
+def planned_trials(run: str | Path) -> list[TrialTask]:
+    """Return the trials of a run whose codecs are trained, done or not, in their order."""
+    folder = RunFolder(Path(run))
+    return _plan(open_workspace(folder, folder.read_study()))
 
 
 def _plan(work: Workspace) -> list[TrialTask]:
@@ -131,10 +147,10 @@ def _plan(work: Workspace) -> list[TrialTask]:
     return [trial_task(task) for task in tasks]
 
 
-def _to_run(trial: TrialTask, retry_failed: bool) -> bool:
-    if trial.failure.is_file() and not retry_failed:
+def _to_run(task: TrialTask | MixingTask, retry_failed: bool) -> bool:
+    if task.failure.is_file() and not retry_failed:
         return False
-    return not trial.finished
+    return not task.finished
 
 
 def _collect(work: Workspace, trials: list[TrialTask]) -> None:

@@ -10,6 +10,7 @@ from quantlab.config import Settings, fingerprint
 from quantlab.corpora import merge_table
 from quantlab.errors import ConfigError, QuantlabError
 from quantlab.store import read_yaml
+from quantlab.sweep.mixing_settings import MixingSettings
 
 EACH_EMOTION = "biased:*"
 
@@ -47,6 +48,10 @@ class DataSettings(Settings):
     merges: tuple[str, ...] = ()
     """Emotions to count as one, by name: ``excited-happy``, ``frustrated-angry``,
     ``calm-neutral``."""
+
+    permute_labels: bool = False
+    """Permute emotions among each speaker's clips before anything else: the negative control, in
+    which no claim about emotion may come out supported."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -115,11 +120,23 @@ class StudySettings(Settings):
     probes: tuple[Literal["logistic", "svm", "mlp"], ...] = ("logistic",)
     """Classifiers trained on clean training items."""
 
-    reductions: tuple[Literal["drop_least", "coarse_step"], ...] = ("drop_least", "coarse_step")
+    retrained_probe: bool = False
+    """Whether a probe is also fitted to quantized training items, anew at each λ, for the balanced
+    codec of the first seed."""
+
+    reductions: tuple[
+        Literal["drop_least", "drop_most", "coarse_step", "noise", "truncate"], ...
+    ] = ("drop_least", "coarse_step")
     """Similarity reductions of the balanced codec, matched to its similarity at each λ."""
 
-    references: tuple[Literal["shrink_mean", "shrink_class"], ...] = ("shrink_mean", "shrink_class")
-    """References matched in distortion."""
+    references: tuple[
+        Literal[
+            "shrink_mean", "shrink_class", "water_mean", "water_class", "noise_matched",
+            "pca_matched",
+        ],
+        ...,
+    ] = ("shrink_mean", "shrink_class", "water_mean", "water_class")  # fmt: skip
+    """References matched in distortion; those of a class are for codecs of single emotions."""
 
     mode: Literal["path", "direct"] = "path"
     """How the codec chooses symbols. ``path``: bits of a vector never rise with λ. ``direct``: each
@@ -128,6 +145,9 @@ class StudySettings(Settings):
     rate_control: bool = False
     """Whether the balanced codec is also evaluated with as many bits for every clip as fit a common
     target, at the mean bits of each λ."""
+
+    mixing: MixingSettings = MixingSettings()
+    """References of two emotions mixed, and routes to an emotion through neutral."""
 
     max_train_vectors: int = Field(default=200_000, ge=64)
     """Most training vectors of a codec; more are sampled down."""
@@ -192,7 +212,27 @@ def _parse(recipe: str) -> None:
 
 
 def read_study(path: str | Path) -> StudySettings:
-    """Read an experiment file.
+    """Read an experiment file that holds one study; `read_studies` says what may be wrong."""
+    studies = read_studies(path)
+    if len(studies) > 1:
+        raise ConfigError(f"{path} holds {len(studies)} variants; name one study")
+    return next(iter(studies.values()))
+
+
+def read_studies(path: str | Path) -> dict[str, StudySettings]:
+    """Read an experiment file: one study, or several that differ in the keys of ``variants``.
+
+    Parameters
+    ----------
+    path : str or Path
+        A YAML file with the keys of `StudySettings`, and optionally ``variants``: names to the keys
+        that the variant has otherwise.
+
+    Returns
+    -------
+    dict[str, StudySettings]
+        By variant; ``""`` is the only name where there are none. A variant's study is called
+        ``<name>-<variant>``.
 
     Raises
     ------
@@ -203,9 +243,34 @@ def read_study(path: str | Path) -> StudySettings:
     """
     values = read_yaml(path)
     values.setdefault("name", Path(path).stem)
+    variants = values.pop("variants", None)
+    if variants is None:
+        return {"": _parsed(values, str(path))}
+    if not isinstance(variants, dict) or not variants:
+        raise ConfigError(f"{path}: 'variants' maps names to the keys that they change")
+    return {
+        str(name): _parsed(
+            _merged({**values, "name": f"{values['name']}-{name}"}, changes), f"{path}: {name}"
+        )
+        for name, changes in variants.items()
+    }
+
+
+def _merged(values: dict[str, Any], changes: Any) -> dict[str, Any]:
+    """Return settings with some keys changed, whole sections merged key by key."""
+    if not isinstance(changes, dict):
+        raise ConfigError(f"a variant maps keys to values, given {changes!r}")
+    both = dict(values)
+    for key, value in changes.items():
+        nested = isinstance(value, dict) and isinstance(both.get(key), dict)
+        both[key] = _merged(both[key], value) if nested else value
+    return both
+
+
+def _parsed(values: dict[str, Any], where: str) -> StudySettings:
     try:
-        return StudySettings.parse(values, where=str(path))
+        return StudySettings.parse(values, where=where)
     except ConfigError:
         raise
     except QuantlabError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{where}: {error}") from error

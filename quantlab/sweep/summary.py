@@ -1,19 +1,23 @@
 """The analysis of a sweep: tidy tables and a description of the run, for figures and app."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from quantlab.analysis import random_pair_cosine, summarise
+from quantlab.analysis import Beside, claims_table, random_pair_cosine, science, summarise
 from quantlab.codebooks import Codec
 from quantlab.config import fingerprint
+from quantlab.errors import InputError
 from quantlab.store import provenance, read_table, write_json, write_table
 from quantlab.sweep.codecs import capped_note, codec_task
+from quantlab.sweep.folder import RunFolder
 from quantlab.sweep.limits import limit_table
 from quantlab.sweep.measure import ROW_DECIMALS
-from quantlab.sweep.workspace import ALL_ITEMS, Workspace, fit_scaling
+from quantlab.sweep.workspace import ALL_ITEMS, Workspace, fit_scaling, open_workspace
 
 _KINDS = {"f": "float64", "i": "int64", "b": "bool"}
 _PAIR_SEED = 0
@@ -46,6 +50,10 @@ def write_analysis(
     tables = summarise(rows, emotions=work.emotions)
     for name in ("similarity", "rate", "accuracy", "confusion", "attraction", "control"):
         _write(work, name, getattr(tables, name))
+    if work.judge:
+        found = science(rows, emotions=work.emotions, probe=work.judge, beside=_beside(work))
+        for part in dataclasses.fields(found):
+            _write(work, part.name, getattr(found, part.name))
     _write(work, "references", _reference_lines(work))
     limits, caution = limit_table(work, tables.similarity)
     _write(work, "limits", limits)
@@ -54,8 +62,64 @@ def write_analysis(
     write_json(work.folder.analysis / "summary.json", described)
 
 
+def judge_anew(run: str | Path, listening: str | Path) -> pd.DataFrame:
+    """Judge a run's claims again, now with what a listening run heard.
+
+    Parameters
+    ----------
+    run : str or Path
+        A swept run folder.
+    listening : str or Path
+        The folder that ``quantlab listen`` wrote. Its rows are copied into the run's analysis, so
+        that later sweeps count them too.
+
+    Returns
+    -------
+    pd.DataFrame
+        The claims.
+
+    Raises
+    ------
+    InputError
+        There is no sweep or no listening run, or it was judged by other emotions.
+    """
+    folder = RunFolder(Path(run))
+    work = open_workspace(folder, folder.read_study())
+    heard = read_table(Path(listening) / "listening.parquet")
+    lacking = [name for name in work.emotions if f"posterior_{name}" not in heard.columns]
+    if lacking:
+        raise InputError(
+            f"the listeners of {listening} do not know {', '.join(lacking)}; listen to clips of "
+            f"the emotions of {run}: {', '.join(work.emotions)}"
+        )
+    write_table(folder.listening, heard, schema=_schema(heard))
+    claims = claims_table(
+        read_table(folder.sweep), emotions=work.emotions, probe=work.judge, beside=_beside(work)
+    )
+    _write(work, "claims", claims)
+    return claims
+
+
+def _beside(work: Workspace) -> Beside:
+    """Gather what the study knows beside its rows."""
+    folder = work.folder
+    known = {"mixing": folder.mixing, "routes": folder.routes, "listening": folder.listening}
+    return Beside(
+        agreement=read_table(folder.soft_labels),
+        permuted=work.study.data.permute_labels,
+        **{name: read_table(path) for name, path in known.items() if path.is_file()},
+    )
+
+
+def _schema(table: pd.DataFrame) -> dict[str, str]:
+    return {str(name): _KINDS.get(table[name].dtype.kind, "string") for name in table.columns}
+
+
 def _write(work: Workspace, name: str, table: pd.DataFrame) -> None:
-    schema = {str(name): _KINDS.get(table[name].dtype.kind, "string") for name in table.columns}
+    if table.empty and not len(table.columns):
+        (work.folder.analysis / f"{name}.parquet").unlink(missing_ok=True)  # an earlier study's
+        return
+    schema = _schema(table)
     texts = {
         column: table[column].astype(str) for column, kind in schema.items() if kind == "string"
     }

@@ -4,24 +4,27 @@ A trial reads a codec that was trained without the items it is evaluated on and 
 renamed into place when whole. Letters: ``N`` items, ``T`` frames, ``D`` dimensions.
 """
 
-import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from quantlab.baselines import Reduced, coarse_step, drop_least, shrink
+from quantlab.analysis import FittedProbe
 from quantlab.codebooks import Codec, parse_recipe
 from quantlab.config import SHORT_FINGERPRINT, fingerprint
 from quantlab.embedders import Frames
-from quantlab.errors import InputError, IntegrityError
-from quantlab.store import read_table, table_metadata, write_json, write_table
+from quantlab.errors import InputError
 from quantlab.sweep.codecs import CodecTask
-from quantlab.sweep.coded import CodedItems, coded_at_each_lam, coded_at_equal_bits
+from quantlab.sweep.coded import coded_at_each_lam, coded_at_equal_bits, token_statistics
+from quantlab.sweep.compared import References, reductions, stage_by_stage
 from quantlab.sweep.folder import RunFolder
-from quantlab.sweep.measure import ROW_DECIMALS, measure, row_schema
+from quantlab.sweep.measure import measure, row_schema
+from quantlab.sweep.outcome import attempt, is_whole, write_rows
+from quantlab.sweep.retrained import retrained_probes
+from quantlab.sweep.soft_labels import labels_of
 from quantlab.sweep.workspace import (
     FoldState,
     Workspace,
@@ -30,8 +33,10 @@ from quantlab.sweep.workspace import (
     train_vectors,
 )
 
-_FORMAT = 2  # raise when the same settings and data give other rows
-_REDUCED_RECIPE = "balanced"
+_FORMAT = 3  # raise when the same settings and data give other rows
+BALANCED = "balanced"
+PLAIN_RECIPES = (BALANCED, "natural")
+"""Recipes of all emotions, which stages are looked at for."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +72,7 @@ class TrialTask:
     @property
     def finished(self) -> bool:
         """Whether the table is there and whole."""
-        try:
-            if table_metadata(self.table).get("fingerprint") != self.fingerprint:
-                return False
-            read_table(self.table)
-        except (InputError, IntegrityError):
-            return False
-        return True
+        return is_whole(self.table, self.fingerprint)
 
 
 def trial_task(task: CodecTask) -> TrialTask:
@@ -88,8 +87,9 @@ def trial_task(task: CodecTask) -> TrialTask:
             "probes": study.probes,
             "reductions": study.reductions,
             "references": study.references,
+            "retrained": _retrained(task),
             "mode": study.mode,
-            "rate_control": study.rate_control and task.recipe == _REDUCED_RECIPE,
+            "rate_control": study.rate_control and task.recipe == BALANCED,
         }
     )
     return TrialTask(task, identity)
@@ -97,28 +97,16 @@ def trial_task(task: CodecTask) -> TrialTask:
 
 def attempt_trial(task: TrialTask) -> bool:
     """Run a trial; when it fails, record why beside the tables. Return whether it went well."""
-    task.failure.unlink(missing_ok=True)
-    try:
-        if not task.codec.finished:
-            raise InputError(f"its codec was not trained; run: quantlab train {task.codec.run}")
-        run_trial(task)
-    except Exception as error:
-        record = {
-            "status": "failed",
-            "fingerprint": task.fingerprint,
-            "recipe": task.codec.recipe,
-            "fold": task.codec.fold,
-            "error": f"{type(error).__name__}: {error}",
-            "trace": traceback.format_exc(),
-        }
-        write_json(task.failure, record)
-        return False
-    return True
+    codec = task.codec
+    about = {"fingerprint": task.fingerprint, "recipe": codec.recipe, "fold": codec.fold}
+    return attempt(partial(run_trial, task), failure=task.failure, about=about)
 
 
 def run_trial(task: TrialTask) -> None:
-    """Evaluate one codec and write its table."""
+    """Evaluate one codec and write its table; InputError where the codec was not trained."""
     codec_task = task.codec
+    if not codec_task.finished:
+        raise InputError(f"its codec was not trained; run: quantlab train {codec_task.run}")
     work = shared_workspace(codec_task.run, codec_task.study)
     state = fold_state(codec_task.run, codec_task.study, codec_task.fold)
     codec = Codec.load(codec_task.folder)
@@ -126,13 +114,7 @@ def run_trial(task: TrialTask) -> None:
     rng = np.random.default_rng(int(task.fingerprint[:15], 16))
     parts = list(_methods(work, state, codec, codec_task, test, rng))
     rows = _with_keys(work, task, codec, test, parts)
-    schema = row_schema(work)
-    write_table(
-        task.table,
-        _rounded(rows.loc[:, list(schema)]),
-        schema=schema,
-        metadata={"fingerprint": task.fingerprint},
-    )
+    write_rows(task.table, rows, schema=row_schema(work), fingerprint=task.fingerprint)
 
 
 def _methods(
@@ -144,77 +126,58 @@ def _methods(
     rng: np.random.Generator,
 ) -> Iterator[tuple[str, float, pd.DataFrame]]:
     """Yield method, λ and measured rows of everything that a trial compares."""
-    frames = work.embeddings.frames(work.rows[test])
+    study, frames = task.study, work.embeddings.frames(work.rows[test])
     z = Frames(state.scaling.forward(frames.values), frames.offsets)
-    if task.recipe == _REDUCED_RECIPE:
-        yield "clean", np.nan, measure(work, state, z, z.values)
+    labels = labels_of(work, test)
+    plain = task.recipe in PLAIN_RECIPES
+    probes = retrained_probes(work, state, codec, task) if _retrained(task) else {}
+    compared = partial(measure, state, labels, z)
+    if task.recipe == BALANCED:
+        clean = state.probes.get(state.judge)
+        anew = clean if probes and isinstance(clean, FittedProbe) else None
+        yield "clean", np.nan, compared(z.values, retrained=anew)
+    references = References.of(work, task, rng)
     targets, means = [], {}
-    for coded in coded_at_each_lam(codec, frames, mode=task.study.mode):
-        rows = _measured(work, state, codec, z, coded)
+    for coded in coded_at_each_lam(codec, frames, mode=study.mode):
+        tokens = token_statistics(codec, coded.symbols, labels, z.offsets)
+        z_hat = state.scaling.forward(codec.decode(coded.symbols))
+        rows = compared(
+            z_hat,
+            bits=coded.code_length_bits,
+            of_set={**coded.of_set, **tokens},
+            retrained=probes.get(coded.lam),
+        )
         yield "codec", coded.lam, rows
         targets.append(_set_mean(rows))
         means[coded.lam] = float(coded.code_length_bits.mean())
-        for name, point in _references(work, state, task):
-            blurred = shrink(z.values, z.offsets, rows["distortion"].to_numpy(), toward=point)
-            yield name, coded.lam, measure(work, state, z, blurred)
-    if task.recipe != _REDUCED_RECIPE:
+        for name, blurred in references.matched(z, rows["distortion"].to_numpy()):
+            yield name, coded.lam, compared(blurred)
+        if coded.lam == 0.0 and plain:
+            for stage, z_hat in stage_by_stage(codec, state.scaling, coded.symbols):
+                yield f"stages_{stage}", 0.0, compared(z_hat)
+    if task.recipe != BALANCED:
         return
-    if task.study.rate_control:
+    if study.rate_control:
         for coded in coded_at_equal_bits(codec, frames, means):
-            yield "rate_controlled", coded.lam, _measured(work, state, codec, z, coded)
+            z_hat = state.scaling.forward(codec.decode(coded.symbols))
+            rows = compared(z_hat, bits=coded.code_length_bits, of_set=coded.of_set)
+            yield "rate_controlled", coded.lam, rows
     train, _ = train_vectors(work, task.recipe, task.fold, rng=rng)
     z_train = state.scaling.forward(train)
-    for name in task.study.reductions:
-        reduced = _REDUCTIONS[name](codec, z, z_train, targets, rng)
+    for name, reduced in reductions(study.reductions, codec, z, z_train, targets, rng=rng):
         for lam, result in zip(codec.ladder_, reduced, strict=True):
-            rows = measure(work, state, z, result.z_hat, bits=result.code_length_bits)
-            yield name, lam, rows
+            yield name, lam, compared(result.z_hat, bits=result.code_length_bits)
 
 
-def _measured(
-    work: Workspace, state: FoldState, codec: Codec, z: Frames, coded: CodedItems
-) -> pd.DataFrame:
-    """Compare scaled items with what the codec made of them."""
-    z_hat = state.scaling.forward(codec.decode(coded.symbols))
-    return measure(work, state, z, z_hat, bits=coded.code_length_bits, of_set=coded.of_set)
+def _retrained(task: CodecTask) -> bool:
+    """Say whether probes are fitted to what this codec makes of its training items."""
+    study = task.study
+    return study.retrained_probe and task.recipe == BALANCED and task.seed == study.seeds[0]
 
 
 def _set_mean(rows: pd.DataFrame) -> float:
     """Mean centred cosine over all frames of the set, which the reductions are matched to."""
     return float(np.average(rows["cos_centred_frames"], weights=rows["num_frames"]))
-
-
-def _references(
-    work: Workspace, state: FoldState, task: CodecTask
-) -> Iterator[tuple[str, np.ndarray]]:
-    if "shrink_mean" in task.study.references:
-        yield "shrink_mean", np.zeros(state.centroids.shape[1])
-    recipe = parse_recipe(task.recipe)
-    if recipe.kind == "biased" and "shrink_class" in task.study.references:
-        emotion = next(iter(recipe.shares))
-        yield "shrink_class", state.centroids[work.emotions.index(emotion)]
-
-
-def _drop_least(
-    codec: Codec, z: Frames, z_train: np.ndarray, targets: list[float], rng: np.random.Generator
-) -> list[Reduced]:
-    # Symbols live in the space of the codes, which a codec may have rotated.
-    parts = codec.parts_
-    y, y_train = parts.rotate(z.values)[0], parts.rotate(z_train)[0]
-    reduced = drop_least(codec.quantizer_, y, y_train, targets, rng=rng)
-    return [replace(one, z_hat=parts.unrotate(one.z_hat)) for one in reduced]
-
-
-def _coarse_step(
-    codec: Codec, z: Frames, z_train: np.ndarray, targets: list[float], rng: np.random.Generator
-) -> list[Reduced]:
-    return coarse_step(z.values, z_train, targets)
-
-
-_REDUCTIONS: dict[str, Callable[..., list[Reduced]]] = {
-    "drop_least": _drop_least,
-    "coarse_step": _coarse_step,
-}
 
 
 def _with_keys(
@@ -242,9 +205,3 @@ def _with_keys(
         lam_raw=lams * codec.scaling_.lam_unit,
         **{name: np.tile(items[name].to_numpy(object), len(parts)) for name in columns},
     )
-
-
-def _rounded(rows: pd.DataFrame) -> pd.DataFrame:
-    """Round reals, so that rows do not depend on the last bits of a sum."""
-    reals = rows.select_dtypes("float64").columns
-    return rows.assign(**{name: rows[name].round(ROW_DECIMALS) for name in reals})

@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 
 from quantlab.analysis import FittedProbe, centroids, fit_probe
-from quantlab.codebooks import Scaling, ScalingKind, capacity, parse_recipe, select
+from quantlab.codebooks import (
+    Scaling,
+    ScalingKind,
+    capacity,
+    parse_recipe,
+    permuted_within,
+    select,
+)
 from quantlab.config import fingerprint
 from quantlab.corpora import (
     EMOTIONS,
@@ -28,6 +35,7 @@ from quantlab.corpora import (
 from quantlab.embedders import EmbeddingSet, Head, open_sets
 from quantlab.errors import InputError
 from quantlab.sweep.folder import RunFolder
+from quantlab.sweep.mixing_settings import mixing_recipes
 from quantlab.sweep.settings import StudySettings
 
 ALL_ITEMS = "all"
@@ -75,6 +83,14 @@ class Workspace:
         return (*self.study.probes, *(("head",) if self.head is not None else ()))
 
     @property
+    def judge(self) -> str:
+        """The probe whose answers and probabilities count: the first that has probabilities.
+
+        "" where the study has none.
+        """
+        return next((name for name in self.study.probes if name != "svm"), "")
+
+    @property
     def head(self) -> Head | None:
         """The embedder's own classifier; None where an emotion of the study is not its class."""
         head = self.embeddings.head
@@ -98,8 +114,9 @@ class Workspace:
     def data_fingerprint(self) -> str:
         """Hash of the embeddings and of which items are used."""
         identity = {"set": self.embeddings.fingerprint, "rows": self.rows.tolist()}
-        merges = self.study.data.merges
-        return fingerprint({**identity, "merges": merges} if merges else identity)
+        data = self.study.data
+        changes = {"merges": data.merges, "permuted": data.permute_labels}
+        return fingerprint({**identity, **{key: value for key, value in changes.items() if value}})
 
     def train_items(self, fold: str) -> np.ndarray:
         """Positions in `items` that codecs of a fold may see; ``"all"`` means every item."""
@@ -113,6 +130,8 @@ def open_workspace(folder: RunFolder, study: StudySettings) -> Workspace:
     ------
     InputError
         There are no embeddings, an emotion has too few clips, or the split is impossible.
+    ConfigError
+        Mixing needs a recipe or an emotion that the study does not have.
     """
     source = study.data.embeddings or folder.embeddings
     embeddings = open_sets(source)
@@ -121,9 +140,13 @@ def open_workspace(folder: RunFolder, study: StudySettings) -> Workspace:
     emotions, notes = _choose_emotions(study, table)
     for recipe in study.resolved_recipes(emotions):
         parse_recipe(recipe).weights(emotions)
+    mixing_recipes(study.mixing, study.resolved_recipes(emotions), emotions)  # refuse before work
     rows = np.flatnonzero(table["emotion"].isin(emotions))
     items = table.iloc[rows].reset_index(drop=True)
     items["speaker"] = speaker_keys(items)  # equal names in two corpora are two people
+    if study.data.permute_labels:
+        items["emotion"] = _permuted(items)
+        notes.append("negative control: emotions were permuted among each speaker's clips")
     folds, fold_notes = _make_folds(study, items)
     notes += fold_notes + _unit_notes(embeddings) + _head_notes(embeddings, emotions)
     num_seen = 0
@@ -143,6 +166,13 @@ def open_workspace(folder: RunFolder, study: StudySettings) -> Workspace:
     return Workspace(
         folder, study, embeddings, rows, items, emotions, folds, tuple(notes), num_seen
     )
+
+
+def _permuted(items: pd.DataFrame) -> np.ndarray:
+    """Permute emotions within speaker, always alike for the same items."""
+    labels, speakers = (items[name].astype(str).to_numpy() for name in ("emotion", "speaker"))
+    rng = np.random.default_rng(int(fingerprint({"permuted": items["item"].tolist()})[:15], 16))
+    return permuted_within(labels.astype(object), speakers, rng=rng)
 
 
 def _head_notes(embeddings: EmbeddingSet, emotions: tuple[str, ...]) -> list[str]:
@@ -228,15 +258,21 @@ class FoldState:
     ----------
     scaling : Scaling
         Fitted to the fold's training items.
+    emotions : tuple[str, ...]
+        The E classes.
     centroids : np.ndarray [shape=(E, D)]
         Class means of training items, in z.
     probes : dict[str, FittedProbe or HeadProbe]
         Classifiers of vectors in z: those trained on clean training items, and the embedder's own.
+    judge : str
+        The probe whose probabilities count; "" where none has any.
     """
 
     scaling: Scaling
+    emotions: tuple[str, ...]
     centroids: np.ndarray
     probes: "dict[str, FittedProbe | HeadProbe]"
+    judge: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,7 +324,7 @@ def fold_state(path: str, study: StudySettings, fold: str) -> FoldState:
     if work.head is not None:
         probes["head"] = HeadProbe(work.head, scaling, work.emotions)
     middles = centroids(z_means, labels.tolist(), work.emotions)
-    return FoldState(scaling, middles, probes)
+    return FoldState(scaling, work.emotions, middles, probes, work.judge)
 
 
 def train_vectors(
