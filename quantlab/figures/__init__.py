@@ -5,12 +5,15 @@ same ones. Words, colours and axes are fixed in one place each. Nothing is compu
 needed to draw.
 """
 
+from quantlab.figures.across import write_verdicts
+from quantlab.figures.ambiguity import ambiguity_curves
 from quantlab.figures.biased import biased_classes, biased_matrix, biased_panel
 from quantlab.figures.compare import reduction_curves
 from quantlab.figures.context import FigureContext
 from quantlab.figures.control import control_curves
 from quantlab.figures.curves import rate_curves, similarity_curves, similarity_heatmap
 from quantlab.figures.disentanglement import embedding_maps, probe_heatmap
+from quantlab.figures.displacement import displacement_bars, displacement_curves
 from quantlab.figures.drift import EACH_OTHER, attraction_curves
 from quantlab.figures.empty import empty_figure
 from quantlab.figures.evaluation import ModelTables, write_model_report
@@ -24,15 +27,25 @@ from quantlab.figures.export import (
     image_maker,
 )
 from quantlab.figures.findings import Findings, findings
+from quantlab.figures.forest import claims_forest
 from quantlab.figures.grid import grid_dots, measure_words
+from quantlab.figures.information import information_curves
 from quantlab.figures.limits import LIMITED, limit_curves
 from quantlab.figures.listening import conversion_effect, listening_curves
 from quantlab.figures.listening_page import Sound, listening_page
+from quantlab.figures.mixing import mixing_curves, mixing_simplex
 from quantlab.figures.palette import EMOTION_STYLES, EmotionStyle, emotion_style, template
+from quantlab.figures.predecessor import published_curves, published_table
+from quantlab.figures.recipes import recipe_matrix
 from quantlab.figures.recognition import accuracy_curves, confusion_heatmap
+from quantlab.figures.reductions import reduction_heatmap, reduction_panels
 from quantlab.figures.report import write_report
+from quantlab.figures.routes import routes_curves
+from quantlab.figures.routing import routing_curves
 from quantlab.figures.runs import RunEntry, RunTables, list_runs, run_stamp
 from quantlab.figures.spectrogram import Spectrogram, spectrogram_panels
+from quantlab.figures.stages import stage_curves
+from quantlab.figures.verdicts import read_verdicts, verdicts_table
 from quantlab.figures.words import (
     emotion_order,
     metric_words,
@@ -56,13 +69,17 @@ __all__ = [
     "Sound",
     "Spectrogram",
     "accuracy_curves",
+    "ambiguity_curves",
     "attraction_curves",
     "biased_classes",
     "biased_matrix",
     "biased_panel",
+    "claims_forest",
     "confusion_heatmap",
     "control_curves",
     "conversion_effect",
+    "displacement_bars",
+    "displacement_curves",
     "embedding_maps",
     "emotion_order",
     "emotion_style",
@@ -75,24 +92,38 @@ __all__ = [
     "findings",
     "grid_dots",
     "image_maker",
+    "information_curves",
     "limit_curves",
     "list_runs",
     "listening_curves",
     "listening_page",
     "measure_words",
     "metric_words",
+    "mixing_curves",
+    "mixing_simplex",
     "number",
     "probe_heatmap",
     "probe_words",
     "protocol_words",
+    "published_curves",
+    "published_table",
     "rate_curves",
+    "read_verdicts",
+    "recipe_matrix",
     "recipe_words",
     "reduction_curves",
+    "reduction_heatmap",
+    "reduction_panels",
+    "routes_curves",
+    "routing_curves",
     "run_stamp",
     "similarity_curves",
     "similarity_heatmap",
     "spectrogram_panels",
+    "stage_curves",
     "template",
+    "verdicts_table",
     "write_model_report",
     "write_report",
+    "write_verdicts",
 ]

@@ -16,13 +16,11 @@ import plotly.graph_objects as go
 from quantlab.figures.axes import LamAxis
 from quantlab.figures.context import FigureContext
 from quantlab.figures.empty import title_layout
+from quantlab.figures.marks import CUSTOM, hover_texts, markers
 from quantlab.figures.palette import fade, ink, template
 from quantlab.figures.strokes import Stroke
 from quantlab.figures.tables import numbers
-from quantlab.figures.words import counted, interval_text, lam_text
 
-CUSTOM = ("lam", "low", "high", "num_items", "num_speakers")
-_SIZES = {"star": 9.5, "triangle-up": 9, "triangle-down": 9, "diamond": 8.5, "pentagon": 8}
 _SPACE = "\u00a0"
 _MARGIN_PX = 102
 _BELOW_PX = 74
@@ -198,8 +196,8 @@ class Canvas:
                 "showlegend": legend,
                 "opacity": stroke.opacity,
                 "line": {"color": stroke.color, "dash": stroke.dash, "width": stroke.width},
-                "marker": _markers(stroke, hollow),
-                "hovertext": _hover_texts(frame, stroke, decimals, unit, hover, over_lam=over_lam),
+                "marker": markers(stroke, hollow),
+                "hovertext": hover_texts(frame, stroke, decimals, unit, hover, over_lam=over_lam),
                 "hovertemplate": "%{hovertext}<extra></extra>",
                 "customdata": frame[list(CUSTOM)].to_numpy(np.float64),
                 "meta": {
@@ -299,7 +297,7 @@ class Canvas:
                 "name": stroke.name,
                 "legendgroup": stroke.group or stroke.name,
                 "line": {"color": stroke.color, "dash": stroke.dash, "width": stroke.width},
-                "marker": _markers(stroke, None),
+                "marker": markers(stroke),
                 "hoverinfo": "skip",
             },
             (1, 1),
@@ -318,6 +316,34 @@ class Canvas:
         """Draw the zero line of a panel."""
         line = {"color": ink(dark=self.context.dark).faint, "width": 1}
         self._rule(cell, {"x0": 0, "x1": 1, "y0": 0, "y1": 0}, "x", line)
+
+    def upright(self, place: float, *, cell: tuple[int, int] = (1, 1), dash: str = "dash") -> None:
+        """Draw a vertical reference line through a panel."""
+        line = {"color": ink(dark=self.context.dark).faint, "width": 1, "dash": dash}
+        self._rule(cell, {"x0": place, "x1": place, "y0": 0, "y1": 1}, "y", line)
+
+    def outline(self, column: int, row: int, *, cell: tuple[int, int] = (1, 1)) -> None:
+        """Draw a frame around a cell of a heat map; columns and rows count from 0."""
+        number = self._number(cell)
+        self._shapes.append(
+            {
+                "type": "rect",
+                "xref": f"x{number}",
+                "yref": f"y{number}",
+                **{"x0": column - 0.47, "x1": column + 0.47, "y0": row - 0.45, "y1": row + 0.45},
+                "line": {"color": ink(dark=self.context.dark).text, "width": 2},
+            }
+        )
+
+    def domain(self, cell: tuple[int, int]) -> dict[str, list[float]]:
+        """Return where a panel stands, as shares of the width and of the height."""
+        number = self._number(cell)
+        return {kind: self._layout[f"{kind}axis{number}"]["domain"] for kind in ("x", "y")}
+
+    def add_plain(self, trace: dict[str, Any], **layout: Any) -> None:
+        """Add a trace that does not stand on the axes of a panel, and what it stands on."""
+        self._traces.append(trace)
+        self._layout.update(layout)
 
     def note(self, text: str, *, cell: tuple[int, int]) -> None:
         """Write a line into the top of a panel; `text` is escaped."""
@@ -359,36 +385,3 @@ class Canvas:
             "annotations": self._notes,
         }
         return go.Figure({"data": self._traces, "layout": layout})
-
-
-def _markers(stroke: Stroke, hollow: np.ndarray | None) -> dict[str, Any]:
-    if not stroke.symbol:
-        return {}
-    symbols: Any = stroke.symbol
-    if hollow is not None and hollow.any():
-        symbols = [f"{stroke.symbol}-open" if empty else stroke.symbol for empty in hollow]
-    return {"symbol": symbols, "size": _SIZES.get(stroke.symbol, 7), "color": stroke.color}
-
-
-def _hover_texts(
-    frame: pd.DataFrame,
-    stroke: Stroke,
-    decimals: int,
-    unit: str,
-    more: Sequence[str] | None,
-    *,
-    over_lam: bool,
-) -> list[str]:
-    suffix = f" {unit}" if unit else ""
-    rows = frame[[*CUSTOM, "value"]].to_numpy(np.float64)
-    texts = []
-    for place, (lam, low, high, items, speakers, value) in enumerate(rows):
-        number = interval_text(value, low, high, decimals=decimals) + suffix
-        of_lam = over_lam or np.isfinite(lam)
-        lines = [f"<b>{stroke.name}</b>", *([lam_text(lam)] if of_lam else []), number]
-        if items and np.isfinite(items):
-            size = f"{counted(int(items), 'item')}, {counted(int(speakers), 'speaker')}"
-            lines.append(size)
-        lines += [more[place]] if more is not None and more[place] else []
-        texts.append("<br>".join(lines))
-    return texts

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from quantlab.figures.canvas import CUSTOM, Canvas
+from quantlab.figures.canvas import Canvas
+from quantlab.figures.marks import CUSTOM
 from quantlab.figures.palette import diverging, fade, ink, sequential
 from quantlab.figures.words import fixed, interval_text, lam_text, plain
 

@@ -3,6 +3,7 @@
 Methods are compared where their similarity over the whole set is equal, never at equal λ.
 """
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,9 +17,19 @@ from quantlab.figures.empty import empty_figure
 from quantlab.figures.palette import ink
 from quantlab.figures.strokes import Stroke, emotion_stroke
 from quantlab.figures.tables import coded, numbers, pick, where
-from quantlab.figures.words import ALL, emotion_order, method_words, metric_words, probe_words
+from quantlab.figures.words import (
+    ALL,
+    emotion_order,
+    method_words,
+    metric_words,
+    probe_words,
+    sentence_case,
+)
 
-REDUCTIONS = ("codec", "drop_least", "coarse_step")
+REDUCTIONS = ("codec", "drop_least", "drop_most", "coarse_step", "noise", "truncate")
+"""Ways of losing similarity, in the order of columns."""
+
+_FEW_COLUMNS = 3
 
 
 def reduction_curves(
@@ -73,7 +84,7 @@ def reduction_curves(
         context=with_protocol(context, protocol),
         rows=num_rows,
         columns=len(shown),
-        panel_titles=[method_words(name).capitalize() for name in shown],
+        panel_titles=[_panel_title(name, len(shown)) for name in shown],
         panel_height=320,
         gap=0.035,
         shared=True,
@@ -115,6 +126,14 @@ def reduction_curves(
         vertical=fit_range(*drawn),
     )
     return canvas.figure()
+
+
+def _panel_title(method: str, columns: int) -> str:
+    """Name a column; where many stand side by side, on two lines."""
+    words = sentence_case(method_words(method))
+    if columns <= _FEW_COLUMNS:
+        return words
+    return "<br>".join(textwrap.wrap(words, width=max(16, len(words) // 2 + 2)))
 
 
 def _recalls(accuracy: pd.DataFrame | None, *, probe: str, protocol: str) -> pd.DataFrame | None:

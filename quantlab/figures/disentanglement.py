@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from quantlab.figures.canvas import CUSTOM, Canvas
+from quantlab.figures.canvas import Canvas
 from quantlab.figures.cells import add_cells
 from quantlab.figures.context import FigureContext
 from quantlab.figures.empty import empty_figure
+from quantlab.figures.marks import CUSTOM
 from quantlab.figures.palette import EMOTION_STYLES, fade, ink
 from quantlab.figures.strokes import Stroke, emotion_stroke
 from quantlab.figures.tables import numbers, records, where

@@ -3,7 +3,6 @@
 Everything is HTML with names escaped; numbers come from the tables as they are.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,15 @@ from quantlab.figures.page import render_page
 from quantlab.figures.report import figure_block
 from quantlab.figures.sections import ReportFigure
 from quantlab.figures.tables import records, where
-from quantlab.figures.words import counted, interval_text, joined, plain, plain_long, protocol_words
+from quantlab.figures.words import (
+    counted,
+    interval_text,
+    joined,
+    plain,
+    plain_long,
+    protocol_words,
+    slug,
+)
 
 _TERMS = (
     (
@@ -156,7 +163,7 @@ def write_model_report(
     all_figures = [_grid_figure(models, grid)]
     sections = []
     for place, given in enumerate(models, start=1):
-        figures = _model_figures(given, prefix=f"{place}-{_slug(given.name)}")
+        figures = _model_figures(given, prefix=f"{place}-{slug(given.name)}")
         sections.append(_model_section(given, figures, place))
         all_figures += figures
     for part in all_figures:
@@ -179,10 +186,6 @@ def write_model_report(
     )
     store.write_text(target, page)
     return target
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_]+", "-", name)[:60]
 
 
 def _header(models: Sequence[ModelTables]) -> str:

@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 
 from quantlab import store
 from quantlab.errors import InputError
-from quantlab.figures.canvas import CUSTOM
+from quantlab.figures.marks import CUSTOM
 
 ImageFormat = Literal["png", "svg"]
 PLOT_CONFIG: Mapping[str, Any] = {
@@ -44,14 +44,14 @@ def figure_data(figure: go.Figure) -> pd.DataFrame:
     -------
     pd.DataFrame
         One row per point, reference line or cell: panel, series, quantity, column (of a heat map,
-        else ""), x (the place where the axis is not λ, else NaN; of a plot that lies on its side,
-        the place of its row), lam, value, low, high, num_items,
+        or the corner of a triangle, else ""), x (the place where the axis is not λ, else NaN; of a
+        plot that lies on its side, the place of its row), lam, value, low, high, num_items,
         num_speakers. No rows for an empty figure.
     """
     rows: list[tuple[object, ...]] = []
     for trace in cast(Any, figure).data:
         if isinstance(trace.meta, Mapping):
-            rows += _cell_rows(trace) if trace.type == "heatmap" else _line_rows(trace)
+            rows += _ROWS.get(trace.type, _line_rows)(trace)
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
@@ -75,6 +75,21 @@ def _cell_rows(trace: Any) -> Iterator[tuple[object, ...]]:
             lam, *rest = trace.customdata[row][column]
             cell = (html.unescape(series), quantity, html.unescape(name), np.nan)
             yield (panel, *cell, float(lam), float(trace.z[row][column]), *map(float, rest))
+
+
+def _simplex_rows(trace: Any) -> Iterator[tuple[object, ...]]:
+    """Yield each point of a path on a triangle three times: rest, first and second share."""
+    panel, series, quantity = (
+        html.unescape(trace.meta.get(key, "")) for key in ("panel", "series", "quantity")
+    )
+    weights = trace.meta["weights"]
+    for name, shares in (("first", trace.b), ("second", trace.c), ("others", trace.a)):
+        for weight, value, custom in zip(weights, shares, trace.customdata, strict=True):
+            lam, *rest = map(float, custom)
+            yield (panel, series, quantity, name, float(weight), lam, float(value), *rest)
+
+
+_ROWS = {"heatmap": _cell_rows, "scatterternary": _simplex_rows}
 
 
 def figure_csv(figure: go.Figure) -> str:

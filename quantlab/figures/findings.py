@@ -175,10 +175,10 @@ def _sentences(given: Material) -> list[tuple[str, str]]:
         ("Similarity", read_similarity(given.similarity, **similar)),
         ("Recognition", read_accuracy(given.accuracy, probe=given.probe, lam=given.lam)),
         ("Bits", read_rate(given.rate, protocol=given.protocol)),
-        ("Drift", read_drift(given.claims)),
+        ("Drift", read_drift(given.drifts)),
         (
             "Codebooks of one emotion",
-            read_biased(given.similarity, given.attraction, given.claims, **similar),
+            read_biased(given.similarity, given.attraction, given.drifts, **similar),
         ),
     ]
     return [(term, text) for term, text in found if text != NOTHING]
@@ -215,15 +215,32 @@ def _limits(given: Material) -> list[str]:
     return found
 
 
+_STUDIES: tuple[tuple[str, str], ...] = (
+    ("matched", "comparisons at equal bits or equal distortion"),
+    ("displacement", "displacement apart from the way to the mean"),
+    ("information", "probes fitted anew on quantized clips"),
+    ("routing", "codebooks as a classifier"),
+    ("ambiguity", "clear and ambiguous clips"),
+    ("stages", "single stages"),
+    ("mixing", "mixed references"),
+    ("routes", "the way through neutral"),
+)
+
+
 def _limits_of_tables(given: Material) -> list[str]:
     found = []
+    if given.claims.empty:
+        found.append("No claims were judged in this run, so the page has no table of verdicts.")
+    missing = [words for name, words in _STUDIES if getattr(given, name).empty]
+    if missing:
+        found.append(f"This run holds nothing about {joined(missing, last='or')}.")
     flat = constant_lam(given.rate, protocol=given.protocol)
     if np.isfinite(flat):
         found.append(
             f"From {lam_text(flat)} on the balanced codec emits one sequence for everything. "
             "Recall and similarity there describe that constant, not the robustness of an emotion."
         )
-    untold = [plain(claim.toward) for claim in given.claims if claim.verdict == "cannot tell"]
+    untold = [plain(claim.toward) for claim in given.drifts if claim.verdict == "cannot tell"]
     if untold:
         found.append(f"Drift toward {joined(sorted(set(untold)))} cannot be judged.")
     text = set(pick(given.similarity, protocol="text")["recipe"])

@@ -23,6 +23,7 @@ from quantlab.figures.words import (
     metric_words,
     plain,
     recipe_words,
+    sentence_case,
 )
 
 BITS_TITLE = "payload bits per vector"
@@ -81,7 +82,7 @@ def limit_curves(
         title=title,
         context=with_protocol(context, protocol),
         columns=len(metrics),
-        panel_titles=[metric_words(name).split(",")[0].capitalize() for name in metrics],
+        panel_titles=[sentence_case(metric_words(name).split(",")[0]) for name in metrics],
         panel_height=430,
         gap=0.09,
     )

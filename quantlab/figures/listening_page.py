@@ -13,7 +13,7 @@ from quantlab.figures.listening import QUANTIZED, listening_words
 from quantlab.figures.page import render_page
 from quantlab.figures.prose import html_table
 from quantlab.figures.tables import pick, records, where
-from quantlab.figures.words import ALL, emotion_order, interval_text, lam_text, plain
+from quantlab.figures.words import ALL, emotion_order, interval_text, lam_text, plain, sentence_case
 
 _CAPTIONS = {
     "effect": "What probes, trained on natural speech of other sentences, hear. The bars are 95 % "
@@ -119,7 +119,7 @@ def _effect_table(summary: pd.DataFrame) -> str:
             mark = f'<span class="verdict {verdict.replace(" ", "-")}">{plain(verdict)}</span>'
             name = "all targets" if target == ALL else target
             rows.append([plain(listener), plain(name), *cells, _cell(gain), mark])
-    head = ["Heard by", "Target", *(listening_words(name).capitalize() for name in methods)]
+    head = ["Heard by", "Target", *(sentence_case(listening_words(name)) for name in methods)]
     return html_table(
         [*head, "Gain over reconstruction", "Gain"],
         rows,

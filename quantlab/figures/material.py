@@ -7,7 +7,8 @@ import pandas as pd
 from quantlab.errors import InputError
 from quantlab.figures.claims import Claim, drift_claims
 from quantlab.figures.readings import half_lam
-from quantlab.figures.runs import TABLES, RunTables, TableName, empty_table
+from quantlab.figures.runs import RunTables
+from quantlab.figures.schema import TABLES, TableName, empty_table
 
 METRIC = "cos_centred_frames"
 _PROTOCOL = "speaker"
@@ -21,13 +22,14 @@ class Material:
     ----------
     run : RunTables
         The run.
-    similarity, rate, accuracy, confusion, attraction, references, limits, control : pd.DataFrame
+    similarity, rate, accuracy, confusion, attraction, references, limits, control, claims,
+    displacement, matched, information, routing, ambiguity, stages, mixing, routes : pd.DataFrame
         Its tables; empty where the run lacks one.
     lam : float
         The λ that sentences speak of: where the set's similarity has fallen to half.
     probe, protocol : str
         The first probe, and the protocol of figures that show one.
-    claims : tuple of Claim
+    drifts : tuple of Claim
         Drift beyond the references at `lam`.
     """
 
@@ -40,10 +42,19 @@ class Material:
     references: pd.DataFrame
     limits: pd.DataFrame
     control: pd.DataFrame
+    claims: pd.DataFrame
+    displacement: pd.DataFrame
+    matched: pd.DataFrame
+    information: pd.DataFrame
+    routing: pd.DataFrame
+    ambiguity: pd.DataFrame
+    stages: pd.DataFrame
+    mixing: pd.DataFrame
+    routes: pd.DataFrame
     lam: float
     probe: str
     protocol: str
-    claims: tuple[Claim, ...]
+    drifts: tuple[Claim, ...]
 
     @classmethod
     def of(cls, run: RunTables) -> "Material":
@@ -54,14 +65,14 @@ class Material:
         lam = half_lam(tables["similarity"], metric=METRIC, protocol=protocol)
         probes = sorted(set(tables["accuracy"]["probe"]))
         named = [str(name) for name in run.summary.get("probes") or [] if name in probes]
-        claims = drift_claims(tables["attraction"], lam=lam, protocol=protocol)
+        drifts = drift_claims(tables["attraction"], lam=lam, protocol=protocol)
         return cls(
             run=run,
             **tables,
             lam=lam,
             probe=(named or probes or ["logistic"])[0],
             protocol=protocol,
-            claims=tuple(claims),
+            drifts=tuple(drifts),
         )
 
 

@@ -131,6 +131,32 @@ td .range { color: var(--muted); font-size: .86em; white-space: nowrap; }
   background: var(--quiet-ground); color: var(--muted); white-space: nowrap; }
 .verdict.above { background: var(--good-ground); color: var(--good); }
 .verdict.below { background: var(--low-ground); color: var(--low); }
+.verdicts th[scope="row"] { min-width: 240px; max-width: 340px; font-weight: 400; }
+.verdicts td { min-width: 90px; max-width: 270px; }
+.verdicts td[data-label="Verdict"] { min-width: 140px; }
+.verdicts tr.group th { padding-top: 22px; font: 600 1.02rem/1.3 var(--serif); }
+.verdicts .reason { display: block; color: var(--muted); font-size: .84em; }
+.across { max-height: 94vh; overflow: auto; padding: 0; }
+.across table { border-collapse: separate; border-spacing: 0; font-size: .86rem; }
+.across th, .across td { padding: 8px 8px 8px 0; min-width: 112px; vertical-align: top; }
+.across thead th { font-size: .86rem; white-space: normal; overflow-wrap: anywhere; }
+.across thead td { color: var(--muted); font-size: .8rem; line-height: 1.45; }
+.across .names th { position: sticky; top: 0; z-index: 2; background: var(--paper);
+  color: var(--text); font-weight: 600; vertical-align: bottom; }
+.across tr > :first-child { position: sticky; left: 0; z-index: 1; background: var(--paper);
+  padding-left: 16px; padding-right: 14px; min-width: 224px; width: 300px; font-weight: 400; }
+.across .names > :first-child { z-index: 3; }
+.across tr.group th { padding-top: 20px; font: 600 1rem/1.3 var(--serif); }
+.across .stay { position: sticky; left: 16px; }
+.across .verdict { font-size: .76rem; padding: 0 8px; }
+.across .effect { display: block; margin-top: 3px; }
+.across .range { display: inline-block; color: var(--muted); font-size: .9em;
+  white-space: nowrap; }
+.across .mark, .verdicts .mark { display: inline-block; color: var(--muted); font-size: .8em;
+  font-weight: 400; border: 1px solid var(--line); border-radius: 4px; padding: 0 5px;
+  white-space: nowrap; }
+.across tfoot > tr > * { border-bottom: 0; border-top: 1px solid var(--text);
+  white-space: nowrap; }
 dl { display: grid; grid-template-columns: minmax(150px, 230px) 1fr; gap: 8px 26px;
   margin: 14px 0; max-width: 100ch; }
 dt { font-weight: 600; }
@@ -159,12 +185,27 @@ audio { height: 34px; width: 240px; max-width: 100%; vertical-align: middle; }
   dl { grid-template-columns: 1fr; gap: 2px; }
   dd { margin-bottom: 10px; }
   h2 { margin-top: 48px; }
+  .across tr > :first-child { min-width: 150px; width: 150px; padding-left: 12px;
+    padding-right: 10px; font-size: .8rem; overflow-wrap: anywhere; }
+  .across .stay { left: 12px; }
+  .verdicts thead { display: none; }
+  .verdicts, .verdicts tbody, .verdicts tr, .verdicts th, .verdicts td { display: block; }
+  .verdicts tr.group th { border-bottom: 0; }
+  .verdicts tbody tr:not(.group) { border: 1px solid var(--line); border-radius: 10px;
+    padding: 10px 12px; margin: 0 0 12px; }
+  .verdicts tr > th[scope="row"], .verdicts tr > td { border: 0; padding: 3px 0; min-width: 0;
+    max-width: none; }
+  .verdicts td:empty { display: none; }
+  .verdicts td[data-label]::before { content: attr(data-label) ": ";
+    color: var(--muted); font-size: .84em; }
+  .verdicts .reason { display: inline; }
+  .verdicts .reason::before { content: " – "; }
 }
 @media print {
   body { background: #ffffff; font-size: 11pt; }
   nav, figcaption .data { display: none; }
   figure, .table, .card { break-inside: avoid; border-color: #cccccc; }
-  .scroll { overflow: visible; }
+  .scroll, .across { overflow: visible; max-height: none; }
   h2 { break-after: avoid; }
   main, header.top { max-width: none; padding-left: 0; padding-right: 0; }
 }

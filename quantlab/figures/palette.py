@@ -76,14 +76,40 @@ METHOD_DASHES: Mapping[str, str] = {
     "codec": "solid",
     "clean": "solid",
     "drop_least": "dash",
+    "drop_most": "8px,3px",
     "coarse_step": "dashdot",
+    "noise": "2px,3px",
+    "truncate": "longdash",
     "rate_controlled": "5px,2px",
     "shrink_mean": "dot",
     "shrink_class": "dot",
+    "water_mean": "dash",
+    "water_class": "dash",
+    "noise_matched": "2px,3px",
+    "pca_matched": "longdashdot",
 }
 
 LIGHT_INK = Ink(text="#1b1f27", muted="#596070", faint="#8d94a3", grid="#e5e7ec", paper="#ffffff")
 DARK_INK = Ink(text="#eceef3", muted="#a9b0be", faint="#737b8b", grid="#2b3039", paper="#15181e")
+
+VERDICT_COLORS: Mapping[str, tuple[str, str]] = {
+    "supported": ("#1d6b4f", "#7fd6b2"),
+    "not supported": ("#8c4a12", "#f2a45c"),
+    "cannot tell": (LIGHT_INK.muted, DARK_INK.muted),
+}
+"""Light and dark colour of each verdict; an icon and a word always stand with it."""
+
+VERDICT_ICONS: Mapping[str, str] = {"supported": "✓", "not supported": "✗", "cannot tell": "?"}
+
+SERIES: tuple[tuple[str, str, str, str], ...] = (
+    (LIGHT_INK.text, DARK_INK.text, "circle", "solid"),
+    ("#2e74ac", "#76b8dd", "square", "solid"),
+    ("#8c4a12", "#f2a45c", "diamond", "solid"),
+    (LIGHT_INK.muted, DARK_INK.muted, "triangle-up", "dash"),
+    ("#1d6b4f", "#7fd6b2", "pentagon", "dash"),
+    ("#0c3c68", "#d3ebf8", "cross", "dashdot"),
+)
+"""Light and dark colour, marker and dash of curves that are no emotions, in order of use."""
 
 _SEQUENTIAL = {
     False: ("#f5f8fb", "#dce9f4", "#b7d3e8", "#86b5d8", "#2e74ac", "#0c3c68"),
@@ -135,7 +161,7 @@ def shade_pairs() -> list[tuple[str, str]]:
     pairs += [(getattr(LIGHT_INK, name), getattr(DARK_INK, name)) for name in names]
     for scale in (_SEQUENTIAL, _DIVERGING):
         pairs += list(zip(scale[False], scale[True], strict=True))
-    return pairs
+    return list(dict.fromkeys([*pairs, *VERDICT_COLORS.values()]))
 
 
 def template(*, dark: bool = False) -> "go.layout.Template":

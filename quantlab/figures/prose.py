@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from quantlab.analysis import MIN_CLUSTERS
 from quantlab.figures.claims import VERDICTS, Claim, claim_rows
 from quantlab.figures.material import Material
 from quantlab.figures.runs import mapping
@@ -165,76 +164,6 @@ def claims_table(given: Material, claims: Sequence[Claim]) -> str:
         "blur toward its own emotion."
     )
     return html_table(head, rows, caption=caption)
-
-
-METHODS: tuple[tuple[str, str], ...] = (
-    (
-        "λ",
-        "How much squared distance the encoder gives up for one bit. At λ = 0 it takes the nearest "
-        "code stage by stage; the larger λ, the more it prefers cheap codes. Distances are "
-        "measured after subtracting the training mean and dividing by one number, shared by all "
-        "codecs of a run, that makes the mean squared length equal to the number of dimensions.",
-    ),
-    (
-        "Rate-aware code choice",
-        "Codes are chosen stage by stage so that distortion + λ · bits is least, where bits are "
-        "what the codec's probability model charges. “Skip” is one of the codes.",
-    ),
-    (
-        "Plain blur of equal distortion",
-        "The embedding drawn straight toward the training mean (or, for a codebook of one emotion, "
-        "toward that emotion's mean) until its distortion equals the codec's, clip by clip. "
-        "It needs no codebook; what it does too is no property of the code.",
-    ),
-    (
-        "Centred cosine",
-        "The cosine between original and quantized embedding after the training mean is removed. "
-        "Without that step any two clips are alike. A constant output has the value 0.",
-    ),
-    (
-        "Attraction",
-        "The angle from an embedding to an emotion's centre before quantization, less the angle "
-        "after it, in degrees. Centres come from the training speakers.",
-    ),
-    (
-        "Direct reductions",
-        "“Dropping the least missed codes” leaves out codes one by one, each time the one "
-        "whose loss costs the least cosine; “coarser uniform steps” rounds every dimension. Both "
-        "are tuned until the whole set is as similar as under the codec, and know no bits.",
-    ),
-    (
-        "Unweighted average recall",
-        "The share of recognised clips of each emotion, averaged over emotions. Probes are fitted "
-        "on unquantized embeddings of the training clips and then see quantized test clips.",
-    ),
-    (
-        "New speakers, new sentences",
-        "For new speakers, codec, centres and probes never saw the tested speaker. For new "
-        "sentences they know the speaker but not the sentence. Every clip is tested once in each.",
-    ),
-    (
-        "Intervals and verdicts",
-        "95 % intervals treat a speaker's clips as one cluster (delete-one-speaker jackknife with "
-        "Student's t). “More” and “less than the blur” survive a correction for all comparisons of "
-        f"the table (Holm); with fewer than {MIN_CLUSTERS} speakers the verdict is “cannot tell”.",
-    ),
-    (
-        "Bits",
-        "Code length is the sum of −log₂ p over a vector's symbols. The payload is what the coder "
-        "really writes for it, shared among the clips of a set by their code length; a file adds a "
-        "header. Empirical entropy is that of the symbols really emitted, one place at a time.",
-    ),
-    (
-        "Limits",
-        "Rate–distortion theory says how few bits a source needs at a distortion. For one Gaussian "
-        "with the covariance of the training clips that is reverse water-filling, and no other "
-        "source of that covariance needs more. For one Gaussian per emotion it lies between coding "
-        "with the emotion known for free and naming it first, also shown for each emotion alone. "
-        "“Uniform steps” adds the 0.25 bit that a scalar quantizer loses in every dimension at "
-        "high rate. Limits of similarity treat embeddings scaled to one length.",
-    ),
-)
-"""Terms and their meaning; HTML."""
 
 
 def provenance_rows(given: Material) -> list[tuple[str, str]]:

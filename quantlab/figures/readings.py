@@ -28,6 +28,7 @@ from quantlab.figures.words import (
     plain,
     probe_words,
     protocol_words,
+    sentence_case,
     share,
 )
 
@@ -335,7 +336,7 @@ def read_biased(
         f"At {lam_text(lam)}, {_of(best, names)} on average keep their own emotion more similar "
         f"than any other, and {_of(more, names)} keep it more similar than the balanced codebook "
         f"does. {_read_pull(attraction, names, lam=lam, protocol=protocol)}"
-        f"{_of(drawn, names).capitalize()} draw embeddings toward their emotion by more than a "
+        f"{sentence_case(_of(drawn, names))} draw embeddings toward their emotion by more than a "
         "plain blur toward it explains."
     )
 

@@ -25,6 +25,7 @@ from quantlab.figures.words import (
     probe_words,
     protocol_words,
     recipe_words,
+    sentence_case,
 )
 
 PROTOCOLS = ("speaker", "corpus", "text")
@@ -71,7 +72,7 @@ def accuracy_curves(
         Or a picture that says what is missing. Hollow points: the probe gives every clip the same
         label. The tick "clean" holds the unquantized embeddings.
     """
-    title = f"{metric_words(metric).capitalize()} ({probe_words(probe)}), {recipe_words(recipe)}"
+    title = f"{sentence_case(metric_words(metric))} ({probe_words(probe)}), {recipe_words(recipe)}"
     rows = pick(accuracy, probe=probe, metric=metric)
     here = np.isin(rows["method"], ["codec", _REFERENCE]) & (rows["recipe"] == recipe)
     rows = where(rows, here | (rows["method"] == "clean"))

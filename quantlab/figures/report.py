@@ -13,7 +13,6 @@ from quantlab.figures.findings import Findings, findings_of
 from quantlab.figures.material import Material
 from quantlab.figures.page import render_page
 from quantlab.figures.prose import (
-    METHODS,
     accuracy_table,
     claims_table,
     codec_words,
@@ -27,6 +26,8 @@ from quantlab.figures.sections import (
     figures_of,
     report_sections,
 )
+from quantlab.figures.terms import METHODS
+from quantlab.figures.verdicts import verdicts_table
 from quantlab.figures.words import (
     counted,
     joined,
@@ -91,13 +92,27 @@ def _body(material: Material, sections: tuple[Section, ...]) -> str:
         "rate": bits_table(material) + parameters_table(material),
         "control": control_table(material),
         "recognition": accuracy_table(material) + recall_table(material),
-        "drift": claims_table(material, material.claims),
+        "drift": claims_table(material, material.drifts),
     }
     found = findings_of(material)
-    parts = [_header(material, sections), "<main>", _cards(found), _short(found)]
-    parts += [_section(section, extras.get(section.name, "")) for section in sections]
+    judged = [section for section in sections if section.name == "verdicts"]
+    rest = [section for section in sections if section.name != "verdicts"]
+    table = verdicts_table(material.claims, links=_links(sections))
+    parts = [_header(material, sections), "<main>", _cards(found)]
+    parts += [_section(section, before=table) for section in judged]
+    parts += [_short(found)]
+    parts += [_section(section, after=extras.get(section.name, "")) for section in rest]
     parts += [_limits(found), _methods(), _provenance(material), "</main>"]
     return "\n".join(parts)
+
+
+def _links(sections: tuple[Section, ...]) -> dict[str, str]:
+    """Return the id of each figure on the page by name; sections too, where no figure is named so.
+
+    A claim may rest on all figures of a section, as those about recognition do.
+    """
+    ids = {section.name: section.name for section in sections}
+    return ids | {name: f"figure-{name}" for name in figures_of(sections)}
 
 
 def _header(material: Material, sections: tuple[Section, ...]) -> str:
@@ -150,11 +165,11 @@ def _short(found: Findings) -> str:
     return f'<div class="short">\n<h2>In short</h2>\n{note}<dl>{terms}</dl>\n</div>'
 
 
-def _section(section: Section, extra: str) -> str:
+def _section(section: Section, *, before: str = "", after: str = "") -> str:
     figures = "\n".join(figure_block(part) for part in section.figures)
     return (
         f'<section id="{section.name}">\n<h2>{section.heading}</h2>\n'
-        f'<p class="question">{section.question}</p>\n{figures}\n{extra}\n</section>'
+        f'<p class="question">{section.question}</p>\n{before}\n{figures}\n{after}\n</section>'
     )
 
 

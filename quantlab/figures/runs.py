@@ -7,54 +7,20 @@ type.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import pandas as pd
 
 from quantlab import store
 from quantlab.errors import InputError, IntegrityError
 from quantlab.figures.context import FigureContext
+from quantlab.figures.schema import COLUMNS, OPTIONAL, TABLES, TableName, empty_table
 from quantlab.figures.words import counted, emotion_order, joined, protocol_words
 
-TableName = Literal[
-    "similarity",
-    "rate",
-    "accuracy",
-    "confusion",
-    "attraction",
-    "references",
-    "limits",
-    "control",
-]
-TABLES: tuple[TableName, ...] = get_args(TableName)
 RunState = Literal["ready", "partial", "damaged", "not analysed"]
 
-_KEYS = ("protocol", "recipe", "method", "lam")
-_VALUES = ("value", "low", "high", "num_items", "num_speakers")
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "similarity": (*_KEYS, "metric", "emotion", *_VALUES),
-    "rate": (*_KEYS, "metric", "emotion", *_VALUES),
-    "accuracy": (
-        *_KEYS,
-        "probe",
-        "metric",
-        "emotion",
-        *_VALUES,
-        "chance",
-        "majority",
-        "constant",
-    ),
-    "confusion": (*_KEYS, "probe", "emotion", "predicted", "count"),
-    "attraction": (*_KEYS, "emotion", "target", *_VALUES, "verdict_before_holm"),
-    "references": ("metric", "value", "note"),
-    "limits": ("protocol", "metric", "limit", "emotion", "bits", "value"),
-    "control": (*_KEYS, "metric", "emotion", *_VALUES),
-}
-OPTIONAL = ("references", "limits", "control")
-"""Tables that are empty where a run lacks them."""
-
-_NUMBERS = {"bits", "lam", *_VALUES, "chance", "majority", "constant", "count"}
 _SUMMARY = "summary.json"
+_CONTROL = "negative control"
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +123,12 @@ class RunTables:
             return ("what the embedder was trained on is not known",)
         return ()
 
+    @property
+    def is_control(self) -> bool:
+        """Whether labels were permuted: a negative control, in which no claim should hold."""
+        notes = self.summary.get("notes")
+        return isinstance(notes, list) and any(str(note).startswith(_CONTROL) for note in notes)
+
     def table(self, name: TableName) -> pd.DataFrame:
         """Read one table.
 
@@ -217,12 +189,6 @@ class RunTables:
             notes=self.notes,
             dark=dark,
         )
-
-
-def empty_table(name: TableName) -> pd.DataFrame:
-    """Return a table without rows."""
-    kinds = {column: "float64" if column in _NUMBERS else "str" for column in COLUMNS[name]}
-    return pd.DataFrame({column: pd.Series(dtype=kind) for column, kind in kinds.items()})
 
 
 @dataclass(frozen=True)

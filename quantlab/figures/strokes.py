@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from quantlab.figures.context import FigureContext
-from quantlab.figures.palette import emotion_style, ink
+from quantlab.figures.palette import SERIES, emotion_style, ink
 from quantlab.figures.words import plain
 
 
@@ -51,4 +51,24 @@ def emotion_stroke(emotion: str, context: FigureContext, **changes: Any) -> Stro
             symbol=style.symbol,
             group=emotion,
         )
+    return replace(base, **changes)
+
+
+def series_stroke(place: int, name: str, context: FigureContext, **changes: Any) -> Stroke:
+    """Return the stroke of the curve at a place of a list whose members are no emotions.
+
+    Parameters
+    ----------
+    place : int >= 0
+        Colours, markers and dashes repeat when they are used up.
+    name : str
+        Legend text, escaped.
+    context : FigureContext
+        Gives the background.
+    **changes
+        Of the stroke.
+    """
+    light, dark, symbol, dash = SERIES[place % len(SERIES)]
+    color = dark if context.dark else light
+    base = Stroke(name=name, color=color, dash=dash, symbol=symbol, band=0.1, group=name)
     return replace(base, **changes)

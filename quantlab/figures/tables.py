@@ -1,10 +1,12 @@
 """Choosing rows of the tidy tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+
+from quantlab.analysis import nearest
 
 
 def pick(table: pd.DataFrame, **keys: str | Sequence[str]) -> pd.DataFrame:
@@ -22,12 +24,16 @@ def pick(table: pd.DataFrame, **keys: str | Sequence[str]) -> pd.DataFrame:
     pd.DataFrame
         Unquantized rows (λ = NaN) first.
     """
+    return pick_by(table, "lam", **keys)
+
+
+def pick_by(table: pd.DataFrame, order: str, **keys: str | Sequence[str]) -> pd.DataFrame:
+    """Return the rows whose columns have the given keys, in the order of another column."""
     mask = np.ones(len(table), dtype=bool)
     for name, wanted in keys.items():
         values = [wanted] if isinstance(wanted, str) else list(wanted)
         mask &= table[name].isin(values).to_numpy(dtype=bool)
-    chosen = where(table, mask)
-    return chosen.sort_values("lam", kind="stable", na_position="first")
+    return where(table, mask).sort_values(order, kind="stable", na_position="first")
 
 
 def where(table: pd.DataFrame, mask: Any) -> pd.DataFrame:
@@ -56,9 +62,12 @@ def nearest_lam(table: pd.DataFrame, lam: float) -> float:
     lams = np.unique(numbers(coded(table), "lam"))
     if not lams.size:
         return float("nan")
-    # Nearest in the logarithm, but defined at λ = 0 too.
-    distance = np.abs(np.arcsinh(lams * 1e3) - np.arcsinh(lam * 1e3))
-    return float(lams[np.argmin(distance)])
+    return nearest(lams, lam)
+
+
+def frame_of(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Return some columns under other names; `columns` maps the name there to the new one."""
+    return pd.DataFrame({new: table[old].to_numpy() for old, new in columns.items()})
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

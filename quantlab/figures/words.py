@@ -6,6 +6,7 @@ Nothing here draws.
 
 import html
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 EMOTIONS = (
@@ -33,10 +34,17 @@ _METHODS = {
     "clean": "unquantized",
     "codec": "rate-aware code choice",
     "drop_least": "dropping the least missed codes",
+    "drop_most": "dropping the most missed codes",
     "coarse_step": "coarser uniform steps",
+    "noise": "added noise",
+    "truncate": "fewer stages",
     "rate_controlled": "equal bits for every clip",
     "shrink_mean": "plain blur of equal distortion",
     "shrink_class": "plain blur toward that class, of equal distortion",
+    "water_mean": "water-filling of equal distortion",
+    "water_class": "water-filling of that class, of equal distortion",
+    "noise_matched": "noise of equal distortion",
+    "pca_matched": "fewer principal components, of equal distortion",
 }
 _METRICS = {
     "distortion": "distortion (squared distance per vector)",
@@ -53,6 +61,18 @@ _METRICS = {
     "uar": "unweighted average recall",
     "macro_f1": "macro-F1",
     "recall": "recall",
+    "accuracy": "accuracy",
+    "v_information_bits": "V-information (bits)",
+    "js_bits": "Jensen–Shannon divergence (bits)",
+    "top2": "two most likely emotions right",
+    "min_posterior": "the weaker emotion's posterior",
+    "speaker_told": "speaker recognised",
+    "angle_first": "angle to the first reference (degrees)",
+    "angle_second": "angle to the second reference (degrees)",
+    "p_target": "posterior of the target",
+    "own_way": "share of the speaker's own way to the target",
+    "attraction_target": "attraction toward the target (degrees)",
+    "attraction_own": "attraction toward the codebook's emotion (degrees)",
 }
 _LIMITS = {
     "gaussian": "one Gaussian: no data of this covariance need more",
@@ -78,6 +98,26 @@ _RECIPES = {
     "natural": "codebook of the corpus as it is",
     "shuffled": "codebook with shuffled labels",
 }
+_RULES = {
+    "raw_cosine": "highest cosine",
+    "delta_cosine": "highest cosine, less the balanced codebook's",
+    "least_cost": "least cost",
+    "plain_probe": "probe on unrouted embeddings",
+}
+_WAYS = {
+    "plain_mean": "weighted mean, no code",
+    "barycentre": "weighted mean, quantized by a mixed codebook",
+    "stages": "coarse stages of one, fine stages of the other",
+    "union": "both codebooks in one",
+    "mixed_blur": "weighted mean, blurred as much",
+    "single_first": "first reference alone",
+    "single_second": "second reference alone",
+}
+_ROUTES = {"direct": "straight to the target", "neutral_first": "through neutral"}
+_AXES = {
+    "payload_bits": "payload bits per vector",
+    "distortion": "distortion (squared distance per vector)",
+}
 
 
 def method_words(method: str) -> str:
@@ -88,6 +128,31 @@ def method_words(method: str) -> str:
 def metric_words(metric: str) -> str:
     """Say a metric in plain words, e.g. "centred cosine, mean over frames"."""
     return _METRICS.get(metric) or plain(metric)
+
+
+def sentence_case(text: str) -> str:
+    """Return a text with its first letter large and all others as they are."""
+    return text[:1].upper() + text[1:]
+
+
+def rule_words(rule: str) -> str:
+    """Say how a codebook is chosen as classifier in plain words, e.g. "highest cosine"."""
+    return _RULES.get(rule) or plain(rule)
+
+
+def way_words(way: str) -> str:
+    """Say a way to mix references in plain words, e.g. "both codebooks in one"."""
+    return _WAYS.get(way) or plain(way)
+
+
+def route_words(route: str) -> str:
+    """Say a route to a target emotion in plain words, e.g. "through neutral"."""
+    return _ROUTES.get(route) or plain(route)
+
+
+def axis_words(axis: str) -> str:
+    """Say what methods are matched in, in plain words, e.g. "payload bits per vector"."""
+    return _AXES.get(axis) or plain(axis)
 
 
 def limit_words(limit: str) -> str:
@@ -149,6 +214,17 @@ def plain_long(text: str) -> str:
     return html.escape(" ".join(text.split()))
 
 
+def slug(name: str) -> str:
+    """Return a name as part of a file name and of an element's id.
+
+    Examples
+    --------
+    >>> slug("a b/c")
+    'a-b-c'
+    """
+    return re.sub(r"[^A-Za-z0-9_]+", "-", name)[:60]
+
+
 def number(value: float, *, digits: int = 3) -> str:
     """Write a number with `digits` significant digits and no exponent where it can be avoided.
 
@@ -185,6 +261,12 @@ def interval_text(value: float, low: float, high: float, *, decimals: int = 2) -
     if math.isfinite(low) and math.isfinite(high):
         text += f" ({fixed(low, decimals=decimals)} to {fixed(high, decimals=decimals)})"
     return text
+
+
+def share_text(value: float, low: float, high: float) -> str:
+    """Write a share of one with its interval as percentages, e.g. "62 % (55 % to 69 %)"."""
+    ends = f" ({share(low)} to {share(high)})" if math.isfinite(low + high) else ""
+    return share(value) + ends
 
 
 def lam_text(lam: float) -> str:
