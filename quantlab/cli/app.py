@@ -35,6 +35,7 @@ for _command in (
     study.train,
     study.sweep,
     study.report,
+    study.verdicts,
     data.quantize,
     stream.compress,
     stream.decompress,

@@ -15,7 +15,7 @@ from quantlab.sweep import (
     StudySettings,
     Trained,
     prepare_data,
-    read_study,
+    read_studies,
 )
 
 _YAML_ENDINGS = (".yaml", ".yml")
@@ -109,26 +109,37 @@ def sweep(
 ) -> int:
     """Evaluate every codec over the λ ladder; an interrupted sweep goes on where it was.
 
-    With an experiment file, whatever comes before is done first: index, embed and train.
+    With an experiment file, whatever comes before is done first: index, embed and train. A file of
+    several variants gives one run folder each.
     """
+    options = {
+        "workers": processes(workers),
+        "engine": engine,
+        "retry_failed": retry_failed,
+        "many": yes,
+        "progress": not quiet,
+    }
+    if source.suffix not in _YAML_ENDINGS:
+        if output is not None:
+            raise InputError(
+                "--output goes with an experiment file; a run folder is its own output"
+            )
+        return _sweep(source, options, {}, ())
+    codes = []
+    for name, study in read_studies(source).items():
+        base = output or Path("runs") / study.name.removesuffix(f"-{name}")
+        run = base.with_name(f"{base.name}-{name}") if name else base
+        durations, errors = _prepare(run, study, processes(workers), engine, quiet)
+        codes.append(_sweep(run, options, durations, errors))
+    return max(codes)
+
+
+def _sweep(
+    run: Path, options: dict[str, Any], durations: dict[str, float], errors: tuple[str, ...]
+) -> int:
     from quantlab.sweep import sweep as sweep_run
 
-    run, durations, errors = source, {}, ()
-    if source.suffix in _YAML_ENDINGS:
-        study = read_study(source)
-        run = output or Path("runs") / study.name
-        durations, errors = _prepare(run, study, processes(workers), engine, quiet)
-    elif output is not None:
-        raise InputError("--output goes with an experiment file; a run folder is its own output")
-    done = sweep_run(
-        run,
-        workers=processes(workers),
-        engine=engine,
-        retry_failed=retry_failed,
-        many=yes,
-        progress=not quiet,
-        durations_s=durations,
-    )
+    done = sweep_run(run, **options, durations_s=durations)
     if done.num_failed:
         typer.echo(
             f"{done.num_failed} of {done.num_trials} trials failed; see *.failed.json in "
@@ -161,6 +172,10 @@ def _prepare(
 
 def report(
     run: Run,
+    listening: Annotated[
+        Path | None,
+        typer.Option(help="Folder of quantlab listen: claims about what is heard count, too."),
+    ] = None,
     png: Annotated[
         bool, typer.Option("--png", help="Write every figure as PNG, too (needs chromium).")
     ] = False,
@@ -168,5 +183,22 @@ def report(
     """Write report.html and the figures of a run; it opens without a network."""
     from quantlab.figures import write_report
 
+    if listening is not None:
+        from quantlab.sweep import judge_anew
+
+        judge_anew(run, listening)
     say(f"report: {write_report(run, png=png)}")
+    return 0
+
+
+def verdicts(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, swept.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The page to write; its table goes beside it.")
+    ] = Path("runs/verdicts.html"),
+) -> int:
+    """Write one table of verdicts over several runs: corpora, embedders, sizes, control."""
+    from quantlab.figures import write_verdicts
+
+    say(f"verdicts: {write_verdicts(runs, output)}")
     return 0
