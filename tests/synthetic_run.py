@@ -18,6 +18,7 @@ from quantlab.analysis import (
     space_filling_line,
     summarise,
 )
+from tests.synthetic_studies import study_tables
 
 EMOTIONS = ("angry", "fear", "happy", "neutral", "sad", "surprise")
 LADDER = (0.0, 0.02, 0.06, 0.2, 0.6, 2.0, 6.0, 20.0, 60.0)
@@ -56,6 +57,11 @@ def build_run(
         write(folder, table, getattr(tables, table))
     write(folder, "references", study.references())
     write(folder, "limits", study.limits())
+    studies = study_tables(
+        emotions=emotions, ladder=ladder, num_speakers=num_speakers, biased=biased
+    )
+    for table, frame in studies.items():
+        write(folder, table, frame)
     summary = _summary(name or folder.name, emotions, recipes, num_speakers, ladder, study)
     store.write_json(folder / "analysis" / "summary.json", summary)
     store.write_yaml(folder / "run.yaml", {"name": summary["run"], "emotions": list(emotions)})

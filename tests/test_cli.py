@@ -11,7 +11,9 @@ import pytest
 from quantlab.audio import write_clip
 from quantlab.embedders import open_set
 from quantlab.store import read_csv, read_table
-from tests.small_study import make_run
+from quantlab.sweep import RunFolder
+from tests.small_study import make_run, make_set
+from tests.synthetic_run import shared_run
 
 EMOTIONS = {"angry": 220.0, "sad": 130.0}
 
@@ -114,6 +116,8 @@ def test_a_clip_that_changed_after_indexing_is_an_integrity_error(tmp_path: Path
         (["sweep", "absent"], 2, "no run folder"),
         (["sweep", "absent.yaml"], 2, "cannot read absent.yaml"),
         (["report", "absent"], 2, "absent"),
+        (["verdicts", "absent"], 2, "absent does not exist"),
+        (["verdicts"], 2, "Missing argument"),
         (["quantize", "absent", "--codec", "x", "--lam", "0", "-o", "q"], 2, "no run folder"),
         (["sweep", "absent", "-o", "x"], 2, "experiment file"),
         (["nonsense"], 2, "No such command"),
@@ -157,6 +161,23 @@ def test_unknown_settings_in_an_experiment_file(tmp_path: Path) -> None:
     assert "unknown key 'recipe'; did you mean 'recipes'?" in done.stderr
 
 
+def test_variants_of_an_experiment_file_get_a_run_each(tmp_path: Path) -> None:
+    make_set(tmp_path / "set")
+    (tmp_path / "sizes.yaml").write_text(
+        f"data: {{embeddings: {tmp_path / 'set'}}}\n"
+        "split: {protocols: [speaker]}\n"
+        "reductions: []\n"
+        "codec: {quantizer: {stages: 1, codes: 2}, ladder: {num: 3}}\n"
+        "variants: {1x2: {}, 1x3: {codec: {quantizer: {codes: 3}}}}\n"
+    )
+    done = run("sweep", tmp_path / "sizes.yaml", "-o", tmp_path / "sizes", "-q")
+    assert done.returncode == 0, done.stderr
+    for name, codes in (("1x2", 2), ("1x3", 3)):
+        folder = RunFolder(tmp_path / f"sizes-{name}")
+        assert folder.read_study().codec.quantizer.codes == codes
+        assert (folder.analysis / "claims.parquet").is_file()
+
+
 def test_options_become_the_study(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "small")
     options = ["--lams", "0,0.1,1", "--seeds", "1,2", "--recipe", "natural", "--codes", "3"]
@@ -171,9 +192,27 @@ def test_options_become_the_study(tmp_path: Path) -> None:
     assert card["seed"] == 1
 
 
+def test_verdicts_of_several_runs_are_one_page(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    first, second = shared_run(tmp_path_factory), shared_run(tmp_path_factory, small=True)
+    twice = run("verdicts", first, second, cwd=tmp_path)
+    assert twice.returncode == 2
+    assert "both called 'demo'" in twice.stderr
+    assert "Traceback" not in twice.stderr
+    done = run("verdicts", second, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "verdicts: runs/verdicts.html" in done.stdout
+    assert "Claims by run" in (tmp_path / "runs" / "verdicts.html").read_text(encoding="utf-8")
+    table = read_csv(tmp_path / "runs" / "verdicts.csv")
+    assert set(table["run"]) == {"demo"}
+    assert len(table) == len(read_table(second / "analysis" / "claims.parquet"))
+
+
 def test_help_names_every_command() -> None:
     shown = run("--help").stdout
     for command in (
-        "index", "embed", "train", "sweep", "report", "quantize", "compress", "decompress"
+        "index", "embed", "train", "sweep", "report", "verdicts", "quantize", "compress",
+        "decompress",
     ):  # fmt: skip
         assert command in shown

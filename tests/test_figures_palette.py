@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from quantlab.figures import EMOTION_STYLES, FigureContext, emotion_style, template
-from quantlab.figures.palette import DARK_INK, LIGHT_INK, fade, shade_pairs
+from quantlab.figures.palette import (
+    DARK_INK,
+    LIGHT_INK,
+    SERIES,
+    VERDICT_COLORS,
+    VERDICT_ICONS,
+    fade,
+    shade_pairs,
+)
 from quantlab.figures.words import (
     EMOTIONS,
     counted,
@@ -102,6 +110,16 @@ def test_every_emotion_has_a_readable_colour_and_a_marker_of_its_own() -> None:
         assert contrast(style.light, LIGHT_INK.paper) >= 3.0, name
         assert contrast(style.dark, DARK_INK.paper) >= 3.0, name
     assert emotion_style("unheard of") is EMOTION_STYLES["other"]
+
+
+def test_curves_that_are_no_emotions_and_verdicts_are_readable_on_both_grounds() -> None:
+    pairs = {(light, dark) for light, dark, _, _ in SERIES} | set(VERDICT_COLORS.values())
+    assert pairs <= set(shade_pairs()), "a page can exchange them"
+    for light, dark in pairs:
+        assert contrast(light, LIGHT_INK.paper) >= 4.5
+        assert contrast(dark, DARK_INK.paper) >= 4.5
+    assert len({(symbol, dash) for _, _, symbol, dash in SERIES}) == len(SERIES)
+    assert set(VERDICT_ICONS) == set(VERDICT_COLORS)
 
 
 def test_light_and_dark_shades_can_be_exchanged() -> None:

@@ -48,6 +48,27 @@ FIGURES = {
     "biased",
     "biased-similarity",
     "biased-difference",
+    "claims",
+    "reductions-cosine",
+    "reductions-cosine-difference",
+    "reductions-bits",
+    "reductions-bits-difference",
+    "displacement",
+    "displacement-curves",
+    "recipe-matrix-bits",
+    "recipe-matrix-distortion",
+    "recipe-matrix-recall",
+    "information",
+    "routing",
+    "ambiguity",
+    "stages",
+    "mixing",
+    "mixing-curves",
+    "routes",
+    "published-similarity",
+    "published-accuracy",
+    "published-biased-rate",
+    "published-ambiguity",
 }
 
 
@@ -127,6 +148,35 @@ def test_the_report_is_one_valid_page_that_needs_no_network(run: Path) -> None:
     for words in ("What cannot be told", "6 speakers are few", "CC0-1.0", "chance", "In short"):
         assert words in text
     assert "abababababab" in text
+
+
+def test_verdicts_stand_right_after_the_headlines(run: Path) -> None:
+    page = write_report(run).read_text()
+    places = [
+        page.index(part)
+        for part in ('class="cards"', 'id="verdicts"', 'class="verdicts"', 'id="figure-claims"',
+                     "<h2>In short</h2>", 'id="similarity"')
+    ]  # fmt: skip
+    assert places == sorted(places)
+    table = pd.read_parquet(run / "analysis" / "claims.parquet")
+    body = page[: page.index('<script type="application/json"')]
+    assert body.count('<td data-label="Verdict"') == len(table)
+    assert 'href="#figure-reductions-cosine"' in body
+    assert 'href="#recognition"' in body.split('id="verdicts"')[1]
+    assert "listening" not in "".join(outline(page).links)
+    for term in ("V-information", "Displacement", "Retrained probe", "Negative control"):
+        assert f"<dt>{term}</dt>" in body
+
+
+def test_a_run_without_the_new_tables_says_what_it_lacks(run: Path) -> None:
+    for name in ("claims", "matched", "information", "routing", "ambiguity", "stages", "mixing"):
+        (run / "analysis" / f"{name}.parquet").unlink()
+    page = write_report(run).read_text()
+    found = outline(page)
+    assert not {"claims", "information", "routing", "stages", "mixing"} & set(found.plots)
+    assert "displacement" in found.plots
+    assert "No claims were judged in this run" in page
+    assert "This run holds nothing about comparisons at equal bits or equal distortion," in page
 
 
 def test_constant_answers_are_marked_and_explained(run: Path) -> None:
