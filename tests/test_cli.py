@@ -66,11 +66,13 @@ def test_the_main_job_from_audio_to_report(corpus: Path, tmp_path: Path) -> None
     assert embedded.returncode == 0, embedded.stderr
     assert open_set(place / "embeddings").num_items == 48
 
-    trained = run("train", place, "--bias", "each", "--stages", "2", "--codes", "2")
+    # Starting workers takes longer than the work; other tests look at them.
+    alone = ("--workers", "1")
+    trained = run("train", place, "--bias", "each", "--stages", "2", "--codes", "2", *alone)
     assert trained.returncode == 0, trained.stderr
     assert (place / "codecs" / "biased-sad" / "card.json").is_file()
 
-    swept = run("sweep", place)
+    swept = run("sweep", place, *alone)
     assert swept.returncode == 0, swept.stderr
     assert set(read_table(place / "analysis" / "accuracy.parquet")["probe"]) == {"logistic"}
 
@@ -170,7 +172,8 @@ def test_variants_of_an_experiment_file_get_a_run_each(tmp_path: Path) -> None:
         "codec: {quantizer: {stages: 1, codes: 2}, ladder: {num: 3}}\n"
         "variants: {1x2: {}, 1x3: {codec: {quantizer: {codes: 3}}}}\n"
     )
-    done = run("sweep", tmp_path / "sizes.yaml", "-o", tmp_path / "sizes", "-q")
+    options = ["-o", tmp_path / "sizes", "-q", "--workers", "1"]
+    done = run("sweep", tmp_path / "sizes.yaml", *options)
     assert done.returncode == 0, done.stderr
     for name, codes in (("1x2", 2), ("1x3", 3)):
         folder = RunFolder(tmp_path / f"sizes-{name}")

@@ -171,6 +171,7 @@ def test_features_in_physical_units_are_scaled_one_by_one(tmp_path: Path) -> Non
     assert (summary["scaling"], summary["lam_raw_per_lam"]) == ("standard", None)
 
 
+@pytest.mark.slow
 def test_ray_gives_the_same_bytes(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     places = _corpora(tmp_path / "sets")

@@ -79,7 +79,7 @@ def test_similarity_of_emotions(open_page: OpenPage) -> None:
 
 @pytest.mark.parametrize(
     ("score", "words"),
-    [("recall", "Recall"), ("mean recall", "Unweighted average recall"), ("macro-F1", "Macro-f1")],
+    [("recall", "Recall"), ("mean recall", "Unweighted average recall"), ("macro-F1", "Macro-F1")],
 )
 def test_recognition_by_score(open_page: OpenPage, score: str, words: str) -> None:
     app = sound(open_page("emotions", view="Recognition", score=score, codebook="happy codebook"))
