@@ -5,6 +5,8 @@ from typing import Literal, get_args
 
 import pandas as pd
 
+from quantlab.analysis import CLAIM_COLUMNS
+
 TableName = Literal[
     "similarity",
     "rate",
@@ -40,27 +42,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "references": ("metric", "value", "note"),
     "limits": ("protocol", "metric", "limit", "emotion", "bits", "value"),
     "control": (*_KEYS, *_MEASURED),
-    "claims": (
-        "claim",
-        "section",
-        "statement",
-        "test",
-        "unit",
-        "value",
-        "low",
-        "high",
-        "p_value",
-        "p_holm",
-        "reference",
-        "min_speakers",
-        "num_speakers",
-        "speakers_needed",
-        "clustered_by",
-        "verdict",
-        "reason",
-        "figure",
-        "rests_on_labels",
-    ),
+    "claims": CLAIM_COLUMNS,
     "displacement": (*_KEYS, "emotion", "target", *_VALUES),
     "matched": ("protocol", "axis", "level", "recipe", "method", *_MEASURED, "clamped"),
     "information": (*_KEYS, "probe", *_MEASURED, "chance"),
