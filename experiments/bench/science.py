@@ -23,6 +23,7 @@ from quantlab.store import read_json, read_table
 from quantlab.sweep import StudySettings, read_study, sweep, train
 from quantlab.sweep.run import planned_trials
 from quantlab.sweep.trial import run_trial
+from quantlab.sweep.workspace import fold_state
 
 MEASURED = ("planted", "control", "study")
 STUDY = "experiments/seed_001.yaml"
@@ -72,6 +73,7 @@ def seconds_by_part(folder: Path) -> dict[str, float]:
     trials = planned_trials(folder)
     first = next(trial for trial in trials if trial.codec.recipe == "balanced")
     run_trial(first)  # imports, and what a process does once
+    fold_state.cache_clear()
     profile = cProfile.Profile()
     profile.runcall(run_trial, first)
     stats = pstats.Stats(profile).stats  # pyright: ignore[reportAttributeAccessIssue]
