@@ -63,6 +63,14 @@ from quantlab.analysis.limits import (
     space_filling_line,
     water_filling,
 )
+from quantlab.analysis.maps import (
+    LINEAR_KINDS,
+    MAP_KINDS,
+    FittedMap,
+    MapKind,
+    fit_map,
+    place_in_maps,
+)
 from quantlab.analysis.matched import at_level
 from quantlab.analysis.mixing import mixing_effect, mixing_table, routes_effect, routes_table
 from quantlab.analysis.probe_scores import (
@@ -131,6 +139,8 @@ __all__ = [
     "DCI_CONTROLS",
     "DCI_METRICS",
     "LEAKAGE_PROBES",
+    "LINEAR_KINDS",
+    "MAP_KINDS",
     "MIN_CLUSTERS",
     "PROBES",
     "PUBLISHED_TREES",
@@ -149,6 +159,7 @@ __all__ = [
     "Estimate",
     "FactorSet",
     "Finding",
+    "FittedMap",
     "FittedProbe",
     "Gaussian",
     "GridCell",
@@ -156,6 +167,7 @@ __all__ = [
     "Intervals",
     "ItemTable",
     "LeakageBits",
+    "MapKind",
     "ModelMeasures",
     "PitchErrors",
     "ProbeName",
@@ -198,6 +210,7 @@ __all__ = [
     "estimate",
     "fit_dci",
     "fit_gaussian",
+    "fit_map",
     "fit_probe",
     "fit_twin",
     "gaussian_information",
@@ -217,6 +230,7 @@ __all__ = [
     "nearest",
     "p_value",
     "pitch_errors",
+    "place_in_maps",
     "probe_matrix",
     "project",
     "projection_table",

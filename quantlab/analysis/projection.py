@@ -1,4 +1,4 @@
-"""Two coordinates for each embedding, to look at: principal components or t-SNE.
+"""Two or three coordinates for each embedding, to look at: principal components or t-SNE.
 
 `N` items, `D` dimensions.
 """
@@ -28,10 +28,10 @@ class Projection:
     ----------
     method : {"pca", "tsne"}
         How it was made.
-    coordinates : np.ndarray, float64, shape [N, 2]
+    coordinates : np.ndarray, float64, shape [N, C]
         Place of each item. Of t-SNE neither distances between groups nor their sizes mean anything.
     explained : float, 0 to 1
-        Share of the variance that the two principal components hold; NaN for t-SNE.
+        Share of the variance that the principal components hold; NaN for t-SNE.
     perplexity : float
         Of t-SNE, about the number of neighbours that it keeps together; NaN for principal
         components.
@@ -43,17 +43,21 @@ class Projection:
     perplexity: float
 
 
-def project(vectors: ArrayLike, *, method: ProjectionMethod, seed: int) -> Projection:
-    """Lay embeddings out in a plane.
+def project(
+    vectors: ArrayLike, *, method: ProjectionMethod, seed: int, num_axes: int = 2
+) -> Projection:
+    """Lay embeddings out in a plane or in space.
 
     Parameters
     ----------
     vectors : array_like, shape [N, D]
         Embeddings; four items or more.
     method : {"pca", "tsne"}
-        Principal components, or t-SNE of the leading 50 of them, begun from the first two.
+        Principal components, or t-SNE of the leading 50 of them, begun from the first.
     seed : int >= 0
         Of t-SNE.
+    num_axes : int, 2 or 3
+        Axes, C.
 
     Returns
     -------
@@ -70,15 +74,16 @@ def project(vectors: ArrayLike, *, method: ProjectionMethod, seed: int) -> Proje
     if method not in ("pca", "tsne"):
         raise InputError(f"There is no projection {method!r}; choose pca or tsne.")
     centred = rows - rows.mean(axis=0)
-    scores, shares = _principal(centred)
+    scores, shares = _principal(centred, num_axes)
     if method == "pca" or not centred.any():
-        return Projection(method, scores[:, :2], float(shares[:2].sum()), float("nan"))
+        explained = float(shares[:num_axes].sum())
+        return Projection(method, scores[:, :num_axes], explained, float("nan"))
     from sklearn.manifold import TSNE
 
     perplexity = min(_PERPLEXITY, (len(rows) - 1) / 3.0)
-    first = scores[:, :2] / np.std(scores[:, 0]) * 1e-4
+    first = scores[:, :num_axes] / np.std(scores[:, 0]) * 1e-4
     # The begin is given, because scikit-learn's own principal components draw random numbers.
-    model = TSNE(perplexity=perplexity, init=first.astype(np.float32), random_state=seed)
+    model = TSNE(num_axes, perplexity=perplexity, init=first.astype(np.float32), random_state=seed)
     coordinates = model.fit_transform(scores[:, :_NUM_COMPONENTS].astype(np.float32))
     return Projection(method, np.asarray(coordinates, np.float64), float("nan"), perplexity)
 
@@ -116,14 +121,14 @@ def projection_table(
     return pd.concat(tables, ignore_index=True)
 
 
-def _principal(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return scores [N, at least 2] and shares of variance; the largest loading is positive."""
+def _principal(centred: np.ndarray, least: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores [N, `least` or more] and shares of variance; largest loadings are positive."""
     left, spread, right = np.linalg.svd(centred, full_matrices=False)
     largest = np.abs(right).argmax(axis=1)
     signs = np.sign(right[np.arange(len(right)), largest])
     scores = left * spread * np.where(signs == 0, 1.0, signs)
-    if scores.shape[1] < 2:
-        scores = np.column_stack([scores, np.zeros(len(scores))])
+    if (lacking := least - scores.shape[1]) > 0:
+        scores = np.column_stack([scores, np.zeros((len(scores), lacking))])
     total = np.square(spread).sum()
     shares = np.square(spread) / total if total > 0 else np.full(len(spread), np.nan)
     return scores, shares

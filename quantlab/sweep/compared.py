@@ -16,7 +16,7 @@ from quantlab.codebooks import Codec, Scaling, parse_recipe
 from quantlab.embedders import Frames
 from quantlab.sweep.codecs import CodecTask
 from quantlab.sweep.settings import StudySettings
-from quantlab.sweep.workspace import Workspace, fold_state, shared_workspace, train_frames
+from quantlab.sweep.workspace import Workspace, fold_scaling, shared_workspace, train_frames
 
 _CLASS = ("shrink_class", "water_class")
 _ALL = "all"
@@ -110,7 +110,7 @@ def _model(run: str, study: StudySettings, fold: str, emotion: str) -> GaussianM
     kept = frames if emotion == _ALL else frames[emotions == emotion]
     if len(kept) > study.max_train_vectors:
         kept = kept[:: -(-len(kept) // study.max_train_vectors)]
-    z = fold_state(run, study, fold).scaling.forward(work.embeddings.take(kept))
+    z = fold_scaling(run, study, fold).forward(work.embeddings.take(kept))
     found = fit_gaussian(z)
     # The mean of all is the origin, so that at zero rate nothing has a direction left.
     return GaussianModel.of(

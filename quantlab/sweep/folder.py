@@ -67,6 +67,11 @@ class RunFolder:
         return self.path / "routes_rows.parquet"
 
     @property
+    def maps(self) -> Path:
+        """Maps of the embeddings."""
+        return self.path / "maps"
+
+    @property
     def listening(self) -> Path:
         """Rows of a listening run that claims are tested on, too."""
         return self.analysis / "listening_rows.parquet"

@@ -18,6 +18,7 @@ from quantlab.store import (
 )
 from quantlab.sweep.codecs import codec_task, evaluated_tasks, require_codecs
 from quantlab.sweep.folder import RunFolder
+from quantlab.sweep.maps import write_maps
 from quantlab.sweep.measure import row_schema
 from quantlab.sweep.mixing import MixingTask, attempt_mixing, collect_mixing, mixing_tasks
 from quantlab.sweep.soft_labels import write_soft_labels
@@ -128,6 +129,7 @@ def sweep(
             failures=[read_json(path) for path in failures],
             durations_s=spent,
         )
+        write_maps(work, work.study.maps, trials[0].codec.ladder, progress=progress)
     return Swept(num_trials, num_new, len(failures), folder.sweep)
 
 

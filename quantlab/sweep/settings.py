@@ -10,6 +10,7 @@ from quantlab.config import Settings, fingerprint
 from quantlab.corpora import merge_table
 from quantlab.errors import ConfigError, QuantlabError
 from quantlab.store import read_yaml
+from quantlab.sweep.map_settings import MapSettings
 from quantlab.sweep.mixing_settings import MixingSettings
 
 EACH_EMOTION = "biased:*"
@@ -148,6 +149,9 @@ class StudySettings(Settings):
 
     mixing: MixingSettings = MixingSettings()
     """References of two emotions mixed, and routes to an emotion through neutral."""
+
+    maps: MapSettings = MapSettings()
+    """Maps of the embeddings, for the eye."""
 
     max_train_vectors: int = Field(default=200_000, ge=64)
     """Most training vectors of a codec; more are sampled down."""

@@ -311,10 +311,16 @@ def fit_scaling(work: Workspace, fold: str) -> Scaling:
 
 
 @lru_cache(maxsize=2)
+def fold_scaling(path: str, study: StudySettings, fold: str) -> Scaling:
+    """Fit the scaling of a fold, once per process."""
+    return fit_scaling(shared_workspace(path, study), fold)
+
+
+@lru_cache(maxsize=2)
 def fold_state(path: str, study: StudySettings, fold: str) -> FoldState:
     """Fit what all codecs of a fold share, once per process."""
     work = shared_workspace(path, study)
-    scaling = fit_scaling(work, fold)
+    scaling = fold_scaling(path, study, fold)
     train = work.train_items(fold)
     z_means = scaling.forward(work.embeddings.time_means(work.rows[train]))
     labels = work.items["emotion"].astype(str).to_numpy()[train]
