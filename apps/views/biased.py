@@ -1,16 +1,30 @@
-"""The third page: codebooks that were trained on a single emotion."""
+"""Biased codebooks: each trained on one emotion; what it does to the others, and whom it tells."""
 
 import streamlit as st
 
-from quantlab.figures import biased_classes, biased_matrix, biased_panel
+from quantlab.figures import (
+    RunTables,
+    axis_words,
+    biased_classes,
+    biased_matrix,
+    biased_panel,
+    matrix_levels,
+    metric_words,
+    number,
+    probe_words,
+    recipe_matrix,
+    routing_curves,
+)
 from views import shell
 
+VIEWS = ("Panel", "Codebook × emotion", "Codebook as classifier")
 _TABLES = ("similarity", "attraction")
 _QUANTITIES = {
     "similarity": "similarity",
     "attraction": "attraction",
     "beyond the plain blur": "difference",
 }
+_OVER = {"λ": "lam", "bits": "bits"}
 
 
 def show() -> None:
@@ -18,6 +32,15 @@ def show() -> None:
     run = shell.run()
     st.title("Biased codebooks")
     st.write("Each codebook was trained on one emotion only. What does it do to the others?")
+    view = shell.choose_one("View", VIEWS, key="view")
+    {
+        "Panel": _panel,
+        "Codebook × emotion": _matrix,
+        "Codebook as classifier": _classifier,
+    }[view](run)
+
+
+def _panel(run: RunTables) -> None:
     similarity = shell.table(run, "similarity")
     of_biased = similarity.loc[similarity["recipe"].str.startswith("biased:")]
     if of_biased.empty:
@@ -47,7 +70,6 @@ def show() -> None:
         help="A blur toward the codebook's emotion attracts far more than codes do; otherwise a "
         "line of text says where it lies.",
     )
-    chosen = {"protocol": protocol, "metric": metric}
     figure = shell.draw(
         run,
         biased_panel,
@@ -55,7 +77,8 @@ def show() -> None:
         codebooks=codebooks or None,
         emotions=emotions,
         whole=whole,
-        **chosen,
+        protocol=protocol,
+        metric=metric,
     )
     shell.show_figure(
         figure,
@@ -67,17 +90,93 @@ def show() -> None:
         "The codebook's own emotion is drawn thick; dashed is the balanced codebook on all clips, "
         "dotted a plain blur toward the codebook's emotion."
     )
-    st.header("At one λ")
-    left, right = st.columns(2)
-    with left:
-        quantity = shell.choose_one("Show", list(_QUANTITIES), key="quantity")
-    with right:
-        lam = shell.choose_lam(shell.lams_of(of_biased), default=shell.found(run).lam)
+
+
+def _matrix(run: RunTables) -> None:
+    matched = shell.table(run, "matched")
+    axes = [name for name in ("payload_bits", "distortion") if (matched["axis"] == name).any()]
+    named = {**{f"equal {axis_words(name).split(' (')[0]}": name for name in axes}, "equal λ": ""}
+    equal = shell.choose_one("Compared at", list(named), key="equal")
+    if not named[equal]:
+        _at_lam(run)
+        return
+    axis = named[equal]
+    metrics = [
+        name
+        for name in dict.fromkeys(matched.loc[matched["axis"] == axis, "metric"])
+        if name != axis
+    ]
+    first, second, third = st.columns(3)
+    with first:
+        metric = shell.choose("Show", metrics, _matched_words, key="quantity")
+    with second:
+        protocol = shell.choose_protocol(shell.protocols_of(run, matched))
+    levels = matrix_levels(matched, axis=axis, metric=metric, protocol=protocol)
+    with third:
+        words = axis_words(axis).split(" (")[0]
+        level = shell.choose_number(words, levels, default=levels[len(levels) // 2], key="level")
     figure = shell.draw(
-        run, biased_matrix, _TABLES, lam=lam, quantity=_QUANTITIES[quantity], **chosen
+        run, recipe_matrix, ["matched"], axis=axis, level=level, metric=metric, protocol=protocol
+    )
+    shell.show_figure(
+        figure, name="recipes", alt="Codebook by emotion at equal cost", min_width=shell.WIDE
+    )
+    st.caption(
+        "A frame marks each codebook's own emotion. Below it stand the blur and the ideal code of "
+        "that emotion, which attract to it by construction. † marks cells whose clips mostly do "
+        "not reach the level."
+    )
+
+
+def _matched_words(metric: str) -> str:
+    if metric.startswith("recall_"):
+        return f"recall, {probe_words(metric.removeprefix('recall_'))}"
+    return metric_words(metric)
+
+
+def _at_lam(run: RunTables) -> None:
+    similarity = shell.table(run, "similarity")
+    of_biased = similarity.loc[similarity["recipe"].str.startswith("biased:")]
+    first, second, third = st.columns(3)
+    with first:
+        quantity = shell.choose_one("Show", list(_QUANTITIES), key="shown")
+    with second:
+        metric = shell.choose_similarity()
+    with third:
+        protocol = shell.choose_protocol(shell.protocols_of(run, of_biased))
+    lam = shell.choose_lam(shell.lams_of(of_biased), default=shell.found(run).lam)
+    figure = shell.draw(
+        run,
+        biased_matrix,
+        _TABLES,
+        lam=lam,
+        quantity=_QUANTITIES[quantity],
+        protocol=protocol,
+        metric=metric,
     )
     shell.show_figure(
         figure, name="biased-table", alt="Codebooks and emotions at one λ", min_width=shell.WIDE
+    )
+    st.caption(
+        f"At one λ ({number(lam)} here) codebooks spend different bits: compare at equal bits or "
+        "equal distortion before you conclude."
+    )
+
+
+def _classifier(run: RunTables) -> None:
+    table = shell.table(run, "routing")
+    left, right = st.columns(2)
+    with left:
+        over = _OVER[shell.choose_one("Over", list(_OVER), key="over")]
+    with right:
+        protocol = shell.choose_protocol(shell.protocols_of(run, table))
+    figure = shell.draw(run, routing_curves, ["routing"], over=over, protocol=protocol)
+    shell.show_figure(
+        figure, name="routing", alt="The codebook that fits best, as classifier", min_width=800
+    )
+    st.caption(
+        "A clip is given the emotion whose codebook fits it best, by three rules. Beside it a "
+        "probe on the same embeddings, and chance."
     )
 
 

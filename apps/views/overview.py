@@ -18,7 +18,7 @@ def show() -> None:
     run = shell.run()
     _introduce(run)
     found = shell.found(run)
-    _headlines(found)
+    shell.cards(found.headlines)
     _sentences(found)
     st.header("What stays similar")
     left, right = st.columns(2)
@@ -59,13 +59,6 @@ def _introduce(run: RunTables) -> None:
         ", ".join(run.emotions),
     ]
     st.caption(shell.text(" · ".join(part for part in parts if part)))
-
-
-def _headlines(found: Findings) -> None:
-    cards = "".join(
-        f"<div><b>{value}</b><span>{label}</span></div>" for value, label in found.headlines
-    )
-    st.html(f"<div class='headlines'>{cards}</div>")
 
 
 def _sentences(found: Findings) -> None:

@@ -17,6 +17,8 @@ from quantlab.figures import (
     PLOT_CONFIG,
     FigureContext,
     Findings,
+    MapView,
+    RunMap,
     RunTables,
     figure_csv,
     figure_html,
@@ -29,6 +31,7 @@ from quantlab.figures import (
     recipe_words,
     run_stamp,
 )
+from views.pictures import picture_buttons
 
 SIMILARITIES = (
     "cos_centred_frames",
@@ -137,6 +140,17 @@ def table(run: RunTables, name: str) -> pd.DataFrame:
     st.stop()
 
 
+def stamp(run: RunTables) -> tuple[Any, ...]:
+    """Return what changes when a run is analysed anew, for cache keys."""
+    return run_stamp(run.path)
+
+
+def cards(shown: Sequence[tuple[str, str]]) -> None:
+    """Show figures with what they are, both escaped."""
+    parts = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in shown)
+    st.html(f"<div class='headlines'>{parts}</div>")
+
+
 def panels_width(count: int) -> int:
     """Return the least width of a row of panels, in CSS pixels."""
     return max(WIDE, 170 * count)
@@ -170,13 +184,54 @@ def _draw(
     choices: dict[str, Any],
     *,
     _make: Callable[..., go.Figure],
-    _tables: list[pd.DataFrame],
+    _tables: list[Any],
     _context: FigureContext,
 ) -> go.Figure:
     return _make(*_tables, context=_context, **choices)
 
 
-def show_figure(figure: go.Figure, *, name: str, alt: str, min_width: int = PLAIN) -> None:
+def run_map(run: RunTables) -> RunMap:
+    """Return the run's maps; stop with advice where there are none, or they are damaged."""
+    card = run.path / "maps" / "card.json"
+    stamp = card.stat().st_mtime_ns if card.is_file() else 0
+    try:
+        return _open_map(str(run.path), stamp)
+    except InputError as error:
+        st.info(text(str(error)), icon=":material/hourglass_bottom:")
+    except QuantlabError as error:
+        st.error(text(str(error)), icon=":material/error:")
+    st.stop()
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _open_map(path: str, stamp: int) -> RunMap:
+    return RunMap.open(path)
+
+
+def draw_map(
+    run: RunTables,
+    make: Callable[..., go.Figure],
+    view: MapView,
+    chosen: tuple[Any, ...],
+    lam: float,
+) -> go.Figure:
+    """Return the figure of a map on the reader's background, drawn once for all sessions."""
+    dark = st.context.theme.type == "dark"
+    stamp = (run.path / "maps" / "card.json").stat().st_mtime_ns
+    key = (str(run.path), stamp, run_stamp(run.path), chosen, dark)
+    size = run.summary.get("num_items")
+    return _draw(
+        key,
+        {"lam": lam, "num_items_of_run": size if isinstance(size, int) else 0},
+        _make=make,
+        _tables=[view],
+        _context=run.context(dark=dark),
+    )
+
+
+def show_figure(
+    figure: go.Figure, *, name: str, alt: str, min_width: int = PLAIN, select: bool = False
+) -> int | None:
     """Show a figure with its downloads.
 
     Parameters
@@ -189,14 +244,38 @@ def show_figure(figure: go.Figure, *, name: str, alt: str, min_width: int = PLAI
         What it shows, for readers who cannot see it.
     min_width : int
         In CSS pixels; narrower screens scroll sideways.
+    select : bool
+        Whether a point can be chosen by a click.
+
+    Returns
+    -------
+    int or None
+        What the chosen point carries as `customdata`; None without one.
     """
     frame = f'.st-key-plot-{name} [data-testid="stFullScreenFrame"]'
     st.html(f"<style>{frame} {{ min-width: {min_width}px; }}</style>")
     with st.container(key=f"plot-{name}"):
-        st.plotly_chart(figure, theme=None, key=f"figure-{name}", config=dict(PLOT_CONFIG), alt=alt)
-    with st.container(horizontal=True, gap="small"):
+        chart = st.plotly_chart(
+            figure,
+            theme=None,
+            key=f"figure-{name}",
+            config=dict(PLOT_CONFIG),
+            alt=alt,
+            on_select="rerun" if select else "ignore",
+            selection_mode="points",
+        )
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         _download("CSV", lambda: figure_csv(figure), f"{name}.csv", "text/csv")
         _download("HTML", lambda: figure_html(figure, title=name), f"{name}.html", "text/html")
+        picture_buttons(name, file=name, title=alt)
+    return _chosen_point(chart) if select else None
+
+
+def _chosen_point(chart: Any) -> int | None:
+    points = chart["selection"]["points"] if chart else []
+    found = points[0].get("customdata") if points else None
+    value = found[0] if isinstance(found, list) and found else found
+    return int(value) if isinstance(value, int | float) else None
 
 
 def _download(label: str, make: Callable[[], str], file: str, mime: str) -> None:
@@ -230,6 +309,17 @@ def choose(label: str, keys: Sequence[str], words: Callable[[str], str], *, key:
     return named.get(label_chosen or "", keys[0])
 
 
+def choose_some(
+    label: str, keys: Sequence[str], words: Callable[[str], str], *, key: str
+) -> list[str]:
+    """Let the reader choose any of several keys by their words; bound to the URL."""
+    named = {words(name): name for name in keys}
+    chosen = st.multiselect(
+        label, list(named), key=key, bind="query-params", placeholder="none", max_selections=3
+    )
+    return [named[name] for name in chosen if name in named]
+
+
 def choose_similarity() -> str:
     """Let the reader choose a similarity metric."""
     return choose("Similarity", SIMILARITIES, metric_words, key="metric")
@@ -261,11 +351,16 @@ def choose_emotions(emotions: Sequence[str]) -> list[str]:
 
 def choose_lam(lams: Sequence[float], *, default: float) -> float:
     """Let the reader choose one λ of the run."""
-    named = {number(lam): float(lam) for lam in lams}
+    return choose_number("λ", lams, default=default, key="lam")
+
+
+def choose_number(label: str, values: Sequence[float], *, default: float, key: str) -> float:
+    """Let the reader choose one of several numbers on a slider; bound to the URL."""
+    named = {number(value): float(value) for value in values}
     nearest = min(named, key=lambda text: abs(named[text] - default), default="")
     if len(named) < 2:
-        return named.get(nearest, 0.0)
-    chosen = st.select_slider("λ", list(named), value=nearest, key="lam", bind="query-params")
+        return named.get(nearest, default)
+    chosen = st.select_slider(label, list(named), value=nearest, key=key, bind="query-params")
     return named[str(chosen)]
 
 

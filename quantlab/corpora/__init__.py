@@ -9,6 +9,7 @@ from quantlab.corpora.labels import EMOTIONS, MERGES, canonical_emotion, merge_t
 from quantlab.corpora.manifest import MANIFEST_SCHEMA, Manifest
 from quantlab.corpora.readers import READERS, describe_readers
 from quantlab.corpora.readers.timit import FOLDING, PHONES_39, PHONES_61, Phone, read_phones
+from quantlab.corpora.shelf import ClipShelf, manifest_files
 from quantlab.corpora.splits import (
     Fold,
     corpus_folds,
@@ -32,6 +33,7 @@ __all__ = [
     "PHONES_39",
     "PHONES_61",
     "READERS",
+    "ClipShelf",
     "Fold",
     "Indexed",
     "Manifest",
@@ -43,6 +45,7 @@ __all__ = [
     "describe_readers",
     "index_corpus",
     "leave_one_speaker_out",
+    "manifest_files",
     "merge_table",
     "official_split",
     "read_phones",

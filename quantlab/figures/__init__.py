@@ -8,6 +8,10 @@ needed to draw.
 from quantlab.figures.across import write_verdicts
 from quantlab.figures.ambiguity import ambiguity_curves
 from quantlab.figures.biased import biased_classes, biased_matrix, biased_panel
+from quantlab.figures.clip_map import clip_map, clip_path_curves
+from quantlab.figures.common_axis import BITS as BITS_AXIS
+from quantlab.figures.common_axis import SIMILARITY as SIMILARITY_AXIS
+from quantlab.figures.common_axis import axis_curves
 from quantlab.figures.compare import reduction_curves
 from quantlab.figures.context import FigureContext
 from quantlab.figures.control import control_curves
@@ -15,6 +19,7 @@ from quantlab.figures.curves import rate_curves, similarity_curves, similarity_h
 from quantlab.figures.disentanglement import embedding_maps, probe_heatmap
 from quantlab.figures.displacement import displacement_bars, displacement_curves
 from quantlab.figures.drift import EACH_OTHER, attraction_curves
+from quantlab.figures.drift_map import drift_map
 from quantlab.figures.empty import empty_figure
 from quantlab.figures.evaluation import ModelTables, write_model_report
 from quantlab.figures.export import (
@@ -33,21 +38,34 @@ from quantlab.figures.information import information_curves
 from quantlab.figures.limits import LIMITED, limit_curves
 from quantlab.figures.listening import conversion_effect, listening_curves
 from quantlab.figures.listening_page import Sound, listening_page
-from quantlab.figures.mixing import mixing_curves, mixing_simplex
+from quantlab.figures.map_view import MapView, map_words, moved_table, read_map
+from quantlab.figures.mixing import (
+    mixing_curves,
+    mixing_pairs,
+    mixing_simplex,
+    pair_words,
+    read_middle,
+    read_mixing,
+)
+from quantlab.figures.mixture import mixture_angles
 from quantlab.figures.palette import EMOTION_STYLES, EmotionStyle, emotion_style, template
+from quantlab.figures.player import PlayerSound, player_data, player_script, player_style
 from quantlab.figures.predecessor import published_curves, published_table
-from quantlab.figures.recipes import recipe_matrix
+from quantlab.figures.recipes import matrix_levels, recipe_matrix
 from quantlab.figures.recognition import accuracy_curves, confusion_heatmap
-from quantlab.figures.reductions import reduction_heatmap, reduction_panels
+from quantlab.figures.reductions import COSINE, reduction_heatmap, reduction_panels
 from quantlab.figures.report import write_report
 from quantlab.figures.routes import routes_curves
 from quantlab.figures.routing import routing_curves
+from quantlab.figures.run_map import RunMap
 from quantlab.figures.runs import RunEntry, RunTables, list_runs, run_stamp
 from quantlab.figures.spectrogram import Spectrogram, spectrogram_panels
 from quantlab.figures.stages import stage_curves
 from quantlab.figures.verdicts import read_verdicts, verdicts_table
 from quantlab.figures.words import (
+    axis_words,
     emotion_order,
+    method_words,
     metric_words,
     number,
     probe_words,
@@ -56,30 +74,41 @@ from quantlab.figures.words import (
 )
 
 __all__ = [
+    "BITS_AXIS",
+    "COSINE",
     "EACH_OTHER",
     "EMOTION_STYLES",
     "LIMITED",
     "PLOT_CONFIG",
+    "SIMILARITY_AXIS",
     "EmotionStyle",
     "FigureContext",
     "Findings",
+    "MapView",
     "ModelTables",
+    "PlayerSound",
     "RunEntry",
+    "RunMap",
     "RunTables",
     "Sound",
     "Spectrogram",
     "accuracy_curves",
     "ambiguity_curves",
     "attraction_curves",
+    "axis_curves",
+    "axis_words",
     "biased_classes",
     "biased_matrix",
     "biased_panel",
     "claims_forest",
+    "clip_map",
+    "clip_path_curves",
     "confusion_heatmap",
     "control_curves",
     "conversion_effect",
     "displacement_bars",
     "displacement_curves",
+    "drift_map",
     "embedding_maps",
     "emotion_order",
     "emotion_style",
@@ -97,17 +126,30 @@ __all__ = [
     "list_runs",
     "listening_curves",
     "listening_page",
+    "map_words",
+    "matrix_levels",
     "measure_words",
+    "method_words",
     "metric_words",
     "mixing_curves",
+    "mixing_pairs",
     "mixing_simplex",
+    "mixture_angles",
+    "moved_table",
     "number",
+    "pair_words",
+    "player_data",
+    "player_script",
+    "player_style",
     "probe_heatmap",
     "probe_words",
     "protocol_words",
     "published_curves",
     "published_table",
     "rate_curves",
+    "read_map",
+    "read_middle",
+    "read_mixing",
     "read_verdicts",
     "recipe_matrix",
     "recipe_words",

@@ -13,7 +13,7 @@ from quantlab.figures.cells import add_cells
 from quantlab.figures.context import FigureContext, with_protocol
 from quantlab.figures.empty import empty_figure
 from quantlab.figures.palette import ink
-from quantlab.figures.strokes import Stroke, emotion_stroke
+from quantlab.figures.strokes import Stroke, emotion_stroke, series_stroke
 from quantlab.figures.tables import coded, numbers, pick, where
 from quantlab.figures.words import (
     ALL,
@@ -178,7 +178,7 @@ def rate_curves(
     recipe: str = "balanced",
     emotions: Sequence[str] = (),
 ) -> go.Figure:
-    """Draw bits per vector, the share of bits that is left, and how many outputs differ.
+    """Draw bits per vector four ways, the share that is left, and how many outputs differ.
 
     Parameters
     ----------
@@ -202,7 +202,11 @@ def rate_curves(
     if rows.empty:
         return _nothing(context, title, recipe)
     axis = LamAxis.of(rows["lam"])
-    panels = ("Bits per vector", "Bits left, relative to λ = 0", "Different outputs per vector")
+    panels = (
+        "Bits per vector, four ways",
+        "Bits left, relative to λ = 0",
+        "Different outputs per vector",
+    )
     canvas = Canvas(
         title=title,
         context=with_protocol(context, protocol),
@@ -212,7 +216,9 @@ def rate_curves(
         gap=0.07,
     )
     colors = ink(dark=context.dark)
-    length = Stroke(name="code length (what is paid)", color=colors.text, symbol="circle")
+    length = Stroke(name="code length (what the model charges)", color=colors.text, symbol="circle")
+    payload = series_stroke(1, "payload (what is written)", context, band=0.0)
+    file = series_stroke(2, "whole file, with headers", context, band=0.0)
     entropy = Stroke(
         name="empirical entropy (what the symbols vary)",
         color=colors.muted,
@@ -223,6 +229,8 @@ def rate_curves(
     outputs = Stroke(name="different outputs", color=colors.text, symbol="circle")
     drawn = (
         (1, "bits_per_vector", ALL, length),
+        (1, "payload_bits", ALL, payload),
+        (1, "file_bits", ALL, file),
         (1, "entropy_bits", ALL, entropy),
         (2, "bits_share", ALL, length),
         (3, "distinct_share", ALL, outputs),
@@ -245,7 +253,7 @@ def rate_curves(
     for column in (1, 2, 3):
         canvas.lam_axis(axis, cell=(1, column))
     canvas.x_axis(title="λ")
-    bits = pick(rows, metric=["bits_per_vector", "entropy_bits"])
+    bits = pick(rows, metric=["bits_per_vector", "file_bits", "entropy_bits"])
     canvas.y_axis(column=1, title="bits", range=fit_range(bits, around=[0.0]))
     for column in (2, 3):
         canvas.y_axis(column=column, tickformat=".0%", range=[0, 1.05])

@@ -43,16 +43,29 @@ def figure_data(figure: go.Figure) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        One row per point, reference line or cell: panel, series, quantity, column (of a heat map,
-        or the corner of a triangle, else ""), x (the place where the axis is not λ, else NaN; of a
-        plot that lies on its side, the place of its row), lam, value, low, high, num_items,
-        num_speakers. No rows for an empty figure.
+        One row per point (of a map: per point, axis and λ), reference line or cell: panel, series,
+        quantity, column (of a heat map, the corner of a triangle, or the clip of a map, else ""), x
+        (the place where the axis is not λ, else NaN; of a plot that lies on its side, the place of
+        its row), lam, value, low, high, num_items, num_speakers. No rows for an empty figure.
     """
     rows: list[tuple[object, ...]] = []
-    for trace in cast(Any, figure).data:
-        if isinstance(trace.meta, Mapping):
-            rows += _ROWS.get(trace.type, _line_rows)(trace)
+    traces, frames = cast(Any, figure).data, cast(Any, figure).frames
+    moving = {place for frame in frames for place in frame.traces}
+    for place, trace in enumerate(traces):
+        if isinstance(trace.meta, Mapping) and place not in moving:
+            rows += _rows_of(trace, trace)
+    for frame in frames:
+        for place, trace in zip(frame.traces, frame.data, strict=True):
+            if isinstance(trace.meta, Mapping):
+                rows += _rows_of(trace, traces[place])
     return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+
+def _rows_of(trace: Any, named: Any) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of a trace; `named` is the trace that a frame's changes, else itself."""
+    if "map" in trace.meta:
+        return _map_rows(trace, named)
+    return _ROWS.get(trace.type, _line_rows)(trace)
 
 
 def _line_rows(trace: Any) -> Iterator[tuple[object, ...]]:
@@ -66,6 +79,17 @@ def _line_rows(trace: Any) -> Iterator[tuple[object, ...]]:
         else:
             x, value = np.nan if over_lam else float(trace.x[place]), float(trace.y[place])
         yield (*names, "", x, float(lam), value, *map(float, rest))
+
+
+def _map_rows(trace: Any, named: Any) -> Iterator[tuple[object, ...]]:
+    """Yield each point of a map once for each axis, whose title is the quantity."""
+    meta = trace.meta
+    lam = np.nan if meta["lam"] is None else float(meta["lam"])
+    series, made = html.unescape(meta["series"]), html.unescape(meta["quantity"])
+    rest = [np.nan] * len(CUSTOM[1:])
+    for axis, title in zip(("x", "y", "z"), meta["map"], strict=False):
+        for item, value in zip(named.text, trace[axis], strict=True):
+            yield (made, series, html.unescape(title), str(item), np.nan, lam, float(value), *rest)
 
 
 def _cell_rows(trace: Any) -> Iterator[tuple[object, ...]]:

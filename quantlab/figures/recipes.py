@@ -146,6 +146,15 @@ def recipe_rows(
     return rows.assign(level=rows["lam"], clamped=0.0)
 
 
+def matrix_levels(
+    matched: pd.DataFrame, *, axis: str, metric: str, protocol: str = "speaker"
+) -> list[float]:
+    """Return the levels at which `recipe_matrix` can be drawn, ascending."""
+    rows = recipe_rows(matched, axis=axis, metric=metric, protocol=protocol)
+    levels = np.unique(numbers(rows, "level"))
+    return [float(level) for level in levels[np.isfinite(levels)]]
+
+
 def some_level(rows: pd.DataFrame, level: float | None, *, axis: str) -> float:
     """Return the level of a table that is nearest to the given one, or the middle one."""
     levels = np.unique(numbers(rows, "level"))

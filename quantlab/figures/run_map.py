@@ -91,7 +91,7 @@ class RunMap:
         found = [method for name, _, method in pairs if name == recipe]
         return sorted(found, key=lambda name: (name != "codec", name))
 
-    def read(self, kind: MapKind, num_axes: int) -> "MapPlaces":
+    def read(self, kind: str, num_axes: int) -> "MapPlaces":
         """Open one map.
 
         Raises
@@ -117,7 +117,7 @@ class RunMap:
                 f"`quantlab sweep {self.path.parent}`"
             ) from error
         found = FittedMap(
-            kind,
+            next(name for name in MAP_KINDS if name == kind),
             fixed["clean"],
             fixed["basis"],
             fixed["origin"],

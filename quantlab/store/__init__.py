@@ -4,7 +4,7 @@ Every file that quantlab writes goes through `write_bytes`, which leaves either 
 content in place, whatever happens in between. Nothing here is ever pickled.
 """
 
-from quantlab.store.arrays import read_npy, read_npz, write_npy, write_npz
+from quantlab.store.arrays import npz_bytes, read_npy, read_npz, write_npy, write_npz
 from quantlab.store.files import (
     lock,
     read_bytes,
@@ -28,16 +28,18 @@ from quantlab.store.tables import (
     write_table,
 )
 from quantlab.store.tensors import check_tensors, load_tensors, map_tensors, save_tensors
-from quantlab.store.text import read_json, read_yaml, write_json, write_yaml
+from quantlab.store.text import json_text, read_json, read_yaml, write_json, write_yaml
 from quantlab.store.weights import load_torch_weights
 
 __all__ = [
     "TableWriter",
     "check_tensors",
+    "json_text",
     "load_tensors",
     "load_torch_weights",
     "lock",
     "map_tensors",
+    "npz_bytes",
     "provenance",
     "read_bytes",
     "read_csv",

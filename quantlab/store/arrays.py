@@ -36,11 +36,16 @@ def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     QuantlabError
         The file system refused; see `quantlab.store.writing`.
     """
+    write_bytes(path, npz_bytes(arrays))
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return the content of the file that `write_npz` writes."""
     for name, array in arrays.items():
         _refuse(name, array)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def write_npy(path: str | Path, array: np.ndarray) -> None:

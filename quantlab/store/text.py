@@ -16,8 +16,13 @@ _YAML_LIMIT = 1 << 20
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON with sorted keys; NaN and infinities raise ValueError."""
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Return the content of the file that `write_json` writes."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n")
+    return text + "\n"
 
 
 def read_json(path: str | Path) -> Any:

@@ -1,7 +1,9 @@
 """Studies: train the codecs of a run, evaluate them over the λ ladder, and tabulate the results."""
 
+from quantlab.sweep.class_means import class_means
 from quantlab.sweep.codecs import Trained, train
 from quantlab.sweep.folder import RunFolder
+from quantlab.sweep.map_settings import MapSettings
 from quantlab.sweep.mixing_settings import MixingSettings
 from quantlab.sweep.prepare import prepare_data
 from quantlab.sweep.quantize import QuantizedSet, quantize_set
@@ -19,6 +21,7 @@ from quantlab.sweep.summary import judge_anew
 __all__ = [
     "EACH_EMOTION",
     "DataSettings",
+    "MapSettings",
     "MixingSettings",
     "QuantizedSet",
     "RunFolder",
@@ -26,6 +29,7 @@ __all__ = [
     "StudySettings",
     "Swept",
     "Trained",
+    "class_means",
     "judge_anew",
     "prepare_data",
     "quantize_set",

@@ -43,11 +43,16 @@ from quantlab.synthesis.evaluation_files import (
 )
 from quantlab.synthesis.evaluation_report import write_evaluation_report
 from quantlab.synthesis.evaluation_settings import EvaluationSettings
+from quantlab.synthesis.finding import model_of, stylevc_models
+from quantlab.synthesis.following import Followed, follow_clip
 from quantlab.synthesis.listeners import DecoderListener, EmbedderListener, Heard, Listener
 from quantlab.synthesis.listening import Listening, listening_loop
 from quantlab.synthesis.listening_page import write_listening_report
 from quantlab.synthesis.listening_plan import ListeningSettings, Plan, Source, make_plan
+from quantlab.synthesis.listening_sounds import ListeningSounds, listening_runs
 from quantlab.synthesis.listening_summary import listening_summary
+from quantlab.synthesis.mixtures import Mixture, mix_references
+from quantlab.synthesis.player_sounds import player_sound
 from quantlab.synthesis.quantize import embedder_of, quantize_reference
 from quantlab.synthesis.references import (
     CodecOrigin,
@@ -56,6 +61,7 @@ from quantlab.synthesis.references import (
     ReferenceCard,
     ReferenceClip,
     read_reference,
+    reference_archive,
     write_reference,
     write_reference_arrays,
 )
@@ -80,12 +86,15 @@ __all__ = [
     "EmotionVector",
     "Evaluation",
     "EvaluationSettings",
+    "Followed",
     "GriffinLim",
     "GriffinLimSettings",
     "Heard",
     "Listener",
     "Listening",
     "ListeningSettings",
+    "ListeningSounds",
+    "Mixture",
     "PlainVectors",
     "Plan",
     "Pooling",
@@ -105,16 +114,23 @@ __all__ = [
     "emotion_vector",
     "evaluate_stylevc",
     "evaluation_key",
+    "follow_clip",
     "get_decoder",
     "get_vocoder",
     "grid_of",
     "listening_loop",
+    "listening_runs",
     "listening_summary",
     "make_plan",
+    "mix_references",
+    "model_of",
+    "player_sound",
     "quantize_reference",
     "read_emotion",
     "read_evaluation",
     "read_reference",
+    "reference_archive",
+    "stylevc_models",
     "write_conversion",
     "write_evaluation",
     "write_evaluation_report",

@@ -43,6 +43,7 @@ def quantize_reference(
     ids: Sequence[str],
     level: Level,
     mean: bool = False,
+    vectors: Sequence[np.ndarray] | None = None,
 ) -> Reference:
     """Embed clips and quantize their vectors at one λ.
 
@@ -62,6 +63,8 @@ def quantize_reference(
         One vector per clip, or one per frame.
     mean : bool
         Whether the quantized frames of a clip are averaged into one vector.
+    vectors : Sequence[np.ndarray [T, D]], optional
+        What the embedder gave of the clips, where that is known already.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def quantize_reference(
     if mean and level == "utterance":
         raise InputError("there is one vector per clip, and no frames to average")
     refuse_other_embedder(embedder, codec, level)
-    arrays = embedder.embed_batch(list(clips), level=level)
+    arrays = embedder.embed_batch(list(clips), level=level) if vectors is None else list(vectors)
     lengths = np.array([len(array) for array in arrays], np.int64)
     before = np.concatenate(arrays)
     encoded = codec.encode(before, lam)

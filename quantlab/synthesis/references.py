@@ -6,6 +6,9 @@ clip) or ``frames`` (float32 ``[ΣT, D]``) and ``lengths`` (int64 ``[N]``).
 Letters: ``N`` clips, ``T`` frames, ``D`` dimensions.
 """
 
+import io
+import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,10 +20,13 @@ from quantlab.config import Settings
 from quantlab.embedders import Level
 from quantlab.errors import ConfigError, InputError, IntegrityError
 from quantlab.store import (
+    json_text,
+    npz_bytes,
     provenance,
     read_json,
     read_npz,
     resolve_under,
+    sha256_bytes,
     sha256_file,
     write_json,
     write_npy,
@@ -184,13 +190,35 @@ def write_reference(path: str | Path, reference: Reference) -> None:
         The file system refused.
     """
     place = _checked(path)
+    write_npz(place, _arrays(reference))
+    _write_card(place.with_suffix(".json"), reference.card, npz_sha256=sha256_file(place))
+
+
+def reference_archive(reference: Reference, *, name: str) -> bytes:
+    """Return a ZIP file of ``<name>.npz`` and ``<name>.json``, made in memory.
+
+    Parameters
+    ----------
+    reference : Reference
+        What to write.
+    name : str
+        Of the files; other characters than letters, digits, ``.``, ``-`` and ``_`` become ``_``.
+    """
+    stem = re.sub(r"[^\w.-]", "_", name).strip(".") or "reference"
+    arrays = npz_bytes(_arrays(reference))
+    card = _complete_card(reference.card, npz_sha256=sha256_bytes(arrays))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for ending, content in (("npz", arrays), ("json", json_text(card).encode())):
+            archive.writestr(zipfile.ZipInfo(f"{stem}.{ending}"), content)
+    return buffer.getvalue()
+
+
+def _arrays(reference: Reference) -> dict[str, np.ndarray]:
     ids = np.array(reference.ids, dtype=np.str_)
     if reference.pooled:
-        arrays = {"emb": reference.vectors, "ids": ids}
-    else:
-        arrays = {"frames": reference.vectors, "lengths": reference.lengths, "ids": ids}
-    write_npz(place, arrays)
-    _write_card(place.with_suffix(".json"), reference.card, npz_sha256=sha256_file(place))
+        return {"emb": reference.vectors, "ids": ids}
+    return {"frames": reference.vectors, "lengths": reference.lengths, "ids": ids}
 
 
 def _checked(path: str | Path) -> Path:
@@ -201,8 +229,12 @@ def _checked(path: str | Path) -> Path:
 
 
 def _write_card(path: Path, card: ReferenceCard, **changes: Any) -> None:
+    write_json(path, _complete_card(card, **changes))
+
+
+def _complete_card(card: ReferenceCard, **changes: Any) -> dict[str, Any]:
     values = {"provenance": provenance(), **changes}
-    write_json(path, card.model_copy(update=values).model_dump(mode="json"))
+    return card.model_copy(update=values).model_dump(mode="json")
 
 
 def read_reference(path: str | Path) -> Reference:

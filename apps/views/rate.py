@@ -1,0 +1,118 @@
+"""Rate: what the bits are, what they buy, what better codes could do, and which codes are used."""
+
+import streamlit as st
+
+from quantlab.figures import (
+    LIMITED,
+    RunTables,
+    control_curves,
+    limit_curves,
+    metric_words,
+    rate_curves,
+)
+from views import shell
+
+VIEWS = ("Bits four ways", "Limits", "Equal bits for every clip")
+
+
+def show() -> None:
+    """Draw the page."""
+    run = shell.run()
+    st.title("Rate")
+    view = shell.choose_one("View", VIEWS, key="view")
+    {
+        "Bits four ways": _bits,
+        "Limits": _limits,
+        "Equal bits for every clip": _equal_bits,
+    }[view](run)
+
+
+def _bits(run: RunTables) -> None:
+    table = shell.table(run, "rate")
+    left, right = st.columns(2)
+    with left:
+        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+    with right:
+        tested = table.loc[table["recipe"] == recipe]
+        protocol = shell.choose_protocol(shell.protocols_of(run, tested))
+    emotions = shell.choose_emotions(run.emotions)
+    shown = [] if emotions == run.emotions else emotions
+    figure = shell.draw(
+        run, rate_curves, ["rate"], protocol=protocol, recipe=recipe, emotions=shown
+    )
+    shell.show_figure(figure, name="rate", alt="Bits against λ", min_width=shell.WIDE)
+    st.caption(
+        "Code length is what the probability model charges, payload what is really written before "
+        "padding, file with headers. Empirical entropy says how much the symbols vary: a constant "
+        "output has none, and still costs bits."
+    )
+    _parameters(run)
+
+
+def _parameters(run: RunTables) -> None:
+    summary = run.summary
+    bits, vectors = summary.get("parameter_bits"), summary.get("num_vectors")
+    if not isinstance(bits, int) or not isinstance(vectors, int) or not vectors:
+        return
+    st.caption(
+        f"Codebooks and prior of one codec take {bits / 8192:,.0f} KiB themselves: "
+        f"{bits / vectors:,.0f} bits per vector of this run's {vectors:,}, which pay when many "
+        "more are coded."
+    )
+
+
+def _limits(run: RunTables) -> None:
+    table = shell.table(run, "rate")
+    first, second, third = st.columns(3)
+    with first:
+        metric = shell.choose_similarity()
+    with second:
+        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+    with third:
+        tested = table.loc[table["recipe"] == recipe]
+        protocol = shell.choose_protocol(shell.protocols_of(run, tested))
+    emotions = shell.choose_emotions(run.emotions)
+    figure = shell.draw(
+        run,
+        limit_curves,
+        ["similarity", "rate", "limits"],
+        metrics=[metric],
+        recipe=recipe,
+        protocol=protocol,
+        emotions=["all"] if emotions == run.emotions else emotions,
+    )
+    shell.show_figure(figure, name="limits", alt="Codec and limits over bits")
+    st.caption(
+        f"{shell.LIMITS_CAPTION} A single chosen emotion stands beside its own limits. Limits are "
+        f"known for: {'; '.join(metric_words(name) for name in LIMITED)}."
+    )
+
+
+def _equal_bits(run: RunTables) -> None:
+    accuracy = shell.table(run, "accuracy")
+    first, second, third = st.columns(3)
+    with first:
+        metric = shell.choose_similarity()
+    with second:
+        probe = shell.choose_probe(sorted(set(accuracy["probe"])) or ["logistic"])
+    with third:
+        protocol = shell.choose_protocol(run.protocols or ["speaker"])
+    figure = shell.draw(
+        run,
+        control_curves,
+        ["control", "rate"],
+        metric=metric,
+        probe=probe,
+        protocol=protocol,
+        emotions=shell.choose_emotions(run.emotions),
+    )
+    shell.show_figure(
+        figure, name="control", alt="Changes with equal bits for every clip", min_width=shell.WIDE
+    )
+    st.caption(
+        "All panels stand over the mean bits that both spend. Above zero an emotion gains from "
+        "equal bits for every clip; hollow points have an interval that reaches zero."
+    )
+
+
+show()
