@@ -15,7 +15,7 @@ from quantlab.figures import (
     recipe_matrix,
     routing_curves,
 )
-from views import shell
+from views import choices, shell
 
 VIEWS = ("Panel", "Codebook × emotion", "Codebook as classifier")
 _TABLES = ("similarity", "attraction")
@@ -32,7 +32,7 @@ def show() -> None:
     run = shell.run()
     st.title("Biased codebooks")
     st.write("Each codebook was trained on one emotion only. What does it do to the others?")
-    view = shell.choose_one("View", VIEWS, key="view")
+    view = choices.choose_one("View", VIEWS, key="view")
     {
         "Panel": _panel,
         "Codebook × emotion": _matrix,
@@ -49,9 +49,9 @@ def _panel(run: RunTables) -> None:
         return
     left, right = st.columns(2)
     with left:
-        metric = shell.choose_similarity()
+        metric = choices.choose_similarity()
     with right:
-        protocol = shell.choose_protocol(shell.protocols_of(run, of_biased))
+        protocol = choices.choose_protocol(choices.protocols_of(run, of_biased))
     left, right = st.columns(2)
     with left:
         codebooks = st.multiselect(
@@ -62,7 +62,7 @@ def _panel(run: RunTables) -> None:
             placeholder="all",
         )
     with right:
-        emotions = shell.choose_emotions(run.emotions)
+        emotions = choices.choose_emotions(run.emotions)
     whole = st.toggle(
         "Make room for the plain blur",
         key="whole",
@@ -96,7 +96,7 @@ def _matrix(run: RunTables) -> None:
     matched = shell.table(run, "matched")
     axes = [name for name in ("payload_bits", "distortion") if (matched["axis"] == name).any()]
     named = {**{f"equal {axis_words(name).split(' (')[0]}": name for name in axes}, "equal λ": ""}
-    equal = shell.choose_one("Compared at", list(named), key="equal")
+    equal = choices.choose_one("Compared at", list(named), key="equal")
     if not named[equal]:
         _at_lam(run)
         return
@@ -108,23 +108,26 @@ def _matrix(run: RunTables) -> None:
     ]
     first, second, third = st.columns(3)
     with first:
-        metric = shell.choose("Show", metrics, _matched_words, key="quantity")
+        metric = choices.choose("Show", metrics, _matched_words, key="quantity")
     with second:
-        protocol = shell.choose_protocol(shell.protocols_of(run, matched))
+        protocol = choices.choose_protocol(choices.protocols_of(run, matched))
     levels = matrix_levels(matched, axis=axis, metric=metric, protocol=protocol)
     with third:
         words = axis_words(axis).split(" (")[0]
-        level = shell.choose_number(words, levels, default=levels[len(levels) // 2], key="level")
+        level = choices.choose_number(words, levels, default=levels[len(levels) // 2], key="level")
     figure = shell.draw(
         run, recipe_matrix, ["matched"], axis=axis, level=level, metric=metric, protocol=protocol
     )
     shell.show_figure(
         figure, name="recipes", alt="Codebook by emotion at equal cost", min_width=shell.WIDE
     )
+    beside = (
+        "Below it stand the blur and the ideal code of that emotion, which attract to it by "
+        "construction. "
+    )
     st.caption(
-        "A frame marks each codebook's own emotion. Below it stand the blur and the ideal code of "
-        "that emotion, which attract to it by construction. † marks cells whose clips mostly do "
-        "not reach the level."
+        f"A frame marks each codebook's own emotion. {beside if axis == 'distortion' else ''}"
+        "† marks cells whose clips mostly do not reach the level."
     )
 
 
@@ -139,12 +142,12 @@ def _at_lam(run: RunTables) -> None:
     of_biased = similarity.loc[similarity["recipe"].str.startswith("biased:")]
     first, second, third = st.columns(3)
     with first:
-        quantity = shell.choose_one("Show", list(_QUANTITIES), key="shown")
+        quantity = choices.choose_one("Show", list(_QUANTITIES), key="shown")
     with second:
-        metric = shell.choose_similarity()
+        metric = choices.choose_similarity()
     with third:
-        protocol = shell.choose_protocol(shell.protocols_of(run, of_biased))
-    lam = shell.choose_lam(shell.lams_of(of_biased), default=shell.found(run).lam)
+        protocol = choices.choose_protocol(choices.protocols_of(run, of_biased))
+    lam = choices.choose_lam(choices.lams_of(of_biased), default=shell.found(run).lam)
     figure = shell.draw(
         run,
         biased_matrix,
@@ -167,9 +170,9 @@ def _classifier(run: RunTables) -> None:
     table = shell.table(run, "routing")
     left, right = st.columns(2)
     with left:
-        over = _OVER[shell.choose_one("Over", list(_OVER), key="over")]
+        over = _OVER[choices.choose_one("Over", list(_OVER), key="over")]
     with right:
-        protocol = shell.choose_protocol(shell.protocols_of(run, table))
+        protocol = choices.choose_protocol(choices.protocols_of(run, table))
     figure = shell.draw(run, routing_curves, ["routing"], over=over, protocol=protocol)
     shell.show_figure(
         figure, name="routing", alt="The codebook that fits best, as classifier", min_width=800

@@ -26,7 +26,7 @@ from quantlab.synthesis import (
     quantize_reference,
     reference_archive,
 )
-from views import clips, shell, sound
+from views import choices, clips, shell, sound
 
 TYPES = ("wav", "flac", "ogg", "mp3")
 LIMIT_MB = 20
@@ -76,14 +76,14 @@ def show() -> None:
         return
     left, right = st.columns(2)
     with left:
-        chosen = shell.choose("Codecs", list(sets), lambda name: shell.text(name), key="codecs")
+        chosen = choices.choose("Codecs", list(sets), str, key="codecs")
     try:
         with right:
             codec = sound.choose_codec(sets[chosen])
     except QuantlabError as error:
         st.error(shell.text(str(error)), icon=":material/error:")
         return
-    lam = shell.choose_lam(codec.ladder_, default=_middle(codec))
+    lam = choices.choose_lam(codec.ladder_, default=_middle(codec))
     if clip is None:
         st.info("Choose a file, or record one, to begin.", icon=":material/mic:")
         return
@@ -103,7 +103,7 @@ def show() -> None:
 
 def _given(key: str) -> Clip | None:
     """Let the reader give a clip; None until there is one that can be used."""
-    way = shell.choose_one("Give a clip by", _WAYS, key=f"{key}-by")
+    way = choices.choose_one("Give a clip by", _WAYS, key=f"{key}-by")
     if way == "Upload":
         given = st.file_uploader(
             "Audio file",
@@ -160,7 +160,7 @@ def _numbers(coded: _Coded) -> None:
         (f"{about.cos_raw:.3f}", "raw cosine to the original"),
         (number(coded.reference.card.lam), "λ"),
     ]
-    shell.cards([(shell.text(value), label) for value, label in shown])
+    shell.cards(shown)
 
 
 def _downloads(coded: _Coded, lam: float) -> None:
@@ -215,9 +215,9 @@ def _where(run: RunTables, coded: _Coded) -> None:
     found = shell.run_map(run)
     left, right = st.columns(2)
     with left:
-        kind = shell.choose("Map of", found.kinds, map_words, key="map")
+        kind = choices.choose("Map of", found.kinds, map_words, key="map")
     with right:
-        axes = 3 if shell.choose_one("Axes", ("2-D", "3-D"), key="axes") == "3-D" else 2
+        axes = 3 if choices.choose_one("Axes", ("2-D", "3-D"), key="axes") == "3-D" else 2
     codec = coded.codec
     try:
         places = found.read(kind, axes)

@@ -19,7 +19,7 @@ from quantlab.figures import (
     moved_table,
     read_map,
 )
-from views import clips, shell
+from views import choices, clips, shell
 
 VIEWS = ("Map", "Attraction", "Displacement")
 _WHO = {"each other emotion": EACH_OTHER, "all clips": "all"}
@@ -29,7 +29,7 @@ def show() -> None:
     """Draw the page."""
     run = shell.run()
     st.title("Drift")
-    view = shell.choose_one("View", VIEWS, key="view")
+    view = choices.choose_one("View", VIEWS, key="view")
     {"Map": _map, "Attraction": _attraction, "Displacement": _displacement}[view](run)
 
 
@@ -37,26 +37,25 @@ def _map(run: RunTables) -> None:
     found = shell.run_map(run)
     first, second, third, fourth = st.columns([2, 1, 2, 2])
     with first:
-        kind = shell.choose("Map of", found.kinds, map_words, key="map")
+        kind = choices.choose("Map of", found.kinds, map_words, key="map")
     with second:
-        axes = 3 if shell.choose_one("Axes", ("2-D", "3-D"), key="axes") == "3-D" else 2
+        axes = 3 if choices.choose_one("Axes", ("2-D", "3-D"), key="axes") == "3-D" else 2
     with third:
-        recipe = shell.choose_recipe(found.recipes)
+        recipe = choices.choose_recipe(found.recipes)
     methods = found.methods(recipe)
     named = {"codec": "quantized clips"} | {name: method_words(name) for name in methods[1:]}
     with fourth:
-        method = shell.choose("Points", methods, lambda name: named[name], key="points")
+        method = choices.choose("Points", methods, lambda name: named[name], key="points")
     left, right = st.columns(2)
     with left:
-        overlaid = shell.choose_some(
-            "Arrows of",
-            [name for name in methods if name != method],
-            lambda name: named[name],
-            key="arrows",
+        others = [name for name in methods if name != method]
+        overlaid = choices.choose_some(
+            "Arrows of", others, lambda name: named[name], key="arrows", default=others[:1]
         )
     with right:
-        emotions = shell.choose_emotions(run.emotions)
-    lam = shell.choose_lam([float(one) for one in found.lams], default=shell.found(run).lam)
+        emotions = choices.choose_emotions(run.emotions)
+    lams = [float(one) for one in found.lams]
+    lam = choices.choose_number("λ to begin with", lams, default=shell.found(run).lam, key="lam")
     chosen = (kind, axes, recipe, method, tuple(overlaid), tuple(emotions))
     _draw_map(run, found, chosen, lam)
 
@@ -108,17 +107,17 @@ def _attraction(run: RunTables) -> None:
     table = shell.table(run, "attraction")
     first, second, third = st.columns(3)
     with first:
-        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
     tested = table.loc[table["recipe"] == recipe]
     with second:
-        protocol = shell.choose_protocol(shell.protocols_of(run, tested))
+        protocol = choices.choose_protocol(choices.protocols_of(run, tested))
     named = {**_WHO, **{f"{name} clips": name for name in run.emotions}}
     with third:
         who = st.selectbox("Whose embeddings", list(named), key="clips", bind="query-params")
     known = [name for name in _REFERENCES if (tested["method"] == name).any()]
     first_one = "shrink_class" if recipe.startswith("biased:") else "shrink_mean"
     known = sorted(known or [first_one], key=lambda name: name != first_one)
-    reference = shell.choose("Beside", known, method_words, key="reference")
+    reference = choices.choose("Beside", known, method_words, key="reference")
     figure = shell.draw(
         run,
         attraction_curves,
@@ -149,10 +148,10 @@ def _displacement(run: RunTables) -> None:
     table = shell.table(run, "displacement")
     first, second, third = st.columns(3)
     with first:
-        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
     with second:
         tested = table.loc[table["recipe"] == recipe]
-        protocol = shell.choose_protocol(shell.protocols_of(run, tested))
+        protocol = choices.choose_protocol(choices.protocols_of(run, tested))
     named = {"all clips": "all", **{f"{name} clips": name for name in run.emotions}}
     with third:
         who = named.get(
@@ -164,11 +163,11 @@ def _displacement(run: RunTables) -> None:
         run,
         displacement_curves,
         ["displacement"],
-        emotions=shell.choose_emotions(run.emotions),
+        emotions=choices.choose_emotions(run.emotions),
         **chosen,
     )
     shell.show_figure(figure, name="displacement", alt="Displacement over λ", min_width=shell.WIDE)
-    lam = shell.choose_lam(shell.lams_of(table), default=shell.found(run).lam)
+    lam = choices.choose_lam(choices.lams_of(table), default=shell.found(run).lam)
     figure = shell.draw(run, displacement_bars, ["displacement"], lam=lam, **chosen)
     shell.show_figure(
         figure, name="displacement-bars", alt="Displacement at one λ", min_width=shell.WIDE

@@ -15,7 +15,7 @@ from quantlab.corpora import Manifest
 from quantlab.errors import QuantlabError
 from quantlab.figures import PlayerSound, RunTables, number
 from quantlab.synthesis import ListeningSounds, listening_runs
-from views import clips, shell, sound
+from views import choices, clips, shell, sound
 
 _MADE, _NOW = "made by `quantlab listen`", "made here"
 
@@ -36,7 +36,7 @@ def show() -> None:
             icon=":material/volume_off:",
         )
         return
-    way = shell.choose_one("Sounds", ways, key="sounds") if len(ways) > 1 else ways[0]
+    way = choices.choose_one("Sounds", ways, key="sounds") if len(ways) > 1 else ways[0]
     if way == _MADE:
         _kept(folders)
     else:
@@ -46,14 +46,14 @@ def show() -> None:
 def _kept(folders: dict[str, ListeningSounds]) -> None:
     first, second, third = st.columns(3)
     with first:
-        folder = folders[shell.choose("Listening run", list(folders), shell.text, key="folder")]
+        folder = folders[choices.choose("Listening run", list(folders), str, key="folder")]
     try:
         with second:
-            source = shell.choose("Clip", folder.sources, shell.text, key="clip")
+            source = choices.choose("Clip", folder.sources, str, key="clip")
         table = folder.table(source)
         targets = [name for name in dict.fromkeys(table["target"]) if name]
         with third:
-            target = shell.choose("Toward", targets, shell.text, key="target")
+            target = choices.choose("Toward", targets, str, key="target")
         chosen = _kept_codec(table.loc[table["target"] == target])
         rows = folder.beside(source, target=target, codec=chosen[0], lam=chosen[1])
         sounds = [folder.sound(source, row) for row in rows]
@@ -72,12 +72,12 @@ def _kept_codec(rows: pd.DataFrame) -> tuple[str, float]:
         return "", float("nan")
     left, right = st.columns(2)
     with left:
-        codec = shell.choose(
-            "Codebook", list(dict.fromkeys(quantized["codec"])), shell.text, key="codebook"
+        codec = choices.choose(
+            "Codebook", list(dict.fromkeys(quantized["codec"])), str, key="codebook"
         )
     lams = sorted(set(quantized.loc[quantized["codec"] == codec, "lam"].astype(float)))
     with right:
-        lam = shell.choose_lam(lams, default=lams[len(lams) // 2])
+        lam = choices.choose_lam(lams, default=lams[len(lams) // 2])
     return codec, lam
 
 
@@ -104,12 +104,12 @@ def _now(run: RunTables, manifests: dict[str, Manifest]) -> None:
         return
     first, second, third = st.columns(3)
     with first:
-        corpus = shell.choose("Corpus", list(manifests), shell.text, key="corpus")
+        corpus = choices.choose("Corpus", list(manifests), str, key="corpus")
     manifest = manifests[corpus]
     with second:
-        speaker = shell.choose("Speaker", manifest.speakers, shell.text, key="speaker")
+        speaker = choices.choose("Speaker", manifest.speakers, str, key="speaker")
     with third:
-        own = shell.choose("Spoken", manifest.emotions, str, key="spoken")
+        own = choices.choose("Spoken", manifest.emotions, str, key="spoken")
     items = manifest.items
     mine = np.flatnonzero((items["speaker"] == speaker) & (items["emotion"] == own))
     if not len(mine):
@@ -120,14 +120,14 @@ def _now(run: RunTables, manifests: dict[str, Manifest]) -> None:
         source = _choose_row("Clip", items, mine, key="clip")
     with right:
         others = [name for name in manifest.emotions if name != own]
-        target = shell.choose("Toward", others or [own], str, key="target")
+        target = choices.choose("Toward", others or [own], str, key="target")
     reference = _reference(items, source, target)
     left, right = st.columns(2)
     with left:
-        chosen = shell.choose("Codecs", list(sets), shell.text, key="codecs")
+        chosen = choices.choose("Codecs", list(sets), str, key="codecs")
     with right:
         codec = sound.choose_codec(sets[chosen])
-    lam = shell.choose_lam(codec.ladder_, default=codec.ladder_[len(codec.ladder_) // 2])
+    lam = choices.choose_lam(codec.ladder_, default=codec.ladder_[len(codec.ladder_) // 2])
     if reference is None:
         st.info(f"{shell.text(speaker)} has no {target} clip of another sentence.")
         return
@@ -142,7 +142,7 @@ def _now(run: RunTables, manifests: dict[str, Manifest]) -> None:
 
 def _choose_row(label: str, items: pd.DataFrame, rows: np.ndarray, *, key: str) -> int:
     named = {str(items["path"].iloc[row]): int(row) for row in rows}
-    return named[shell.choose(label, list(named), shell.text, key=key)]
+    return named[choices.choose(label, list(named), str, key=key)]
 
 
 def _reference(items: pd.DataFrame, source: int, target: str) -> int | None:

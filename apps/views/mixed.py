@@ -12,7 +12,7 @@ from quantlab.figures import (
     read_mixing,
     routes_curves,
 )
-from views import mixer, shell
+from views import choices, mixer, shell
 
 VIEWS = ("Mixing", "Routes", "Make a mixed reference")
 _WAYS = {"posterior of the target": "p_target", "share of the way to the target": "own_way"}
@@ -22,7 +22,7 @@ def show() -> None:
     """Draw the page."""
     run = shell.run()
     st.title("Mixed emotions")
-    view = shell.choose_one("View", VIEWS, key="view")
+    view = choices.choose_one("View", VIEWS, key="view")
     {"Mixing": _mixing, "Routes": _routes, "Make a mixed reference": mixer.show}[view](run)
 
 
@@ -39,10 +39,10 @@ def _mixing(run: RunTables) -> None:
         return
     left, right = st.columns(2)
     with left:
-        pair = shell.choose("Pair", pairs, pair_words, key="pair")
+        pair = choices.choose("Pair", pairs, pair_words, key="pair")
     with right:
-        protocol = shell.choose_protocol(shell.protocols_of(run, table))
-    lam = shell.choose_lam(shell.lams_of(table), default=0.0)
+        protocol = choices.choose_protocol(choices.protocols_of(run, table))
+    lam = choices.choose_lam(choices.lams_of(table), default=0.0)
     figure = shell.draw(run, mixing_simplex, ["mixing"], lam=lam, protocol=protocol, pairs=[pair])
     shell.show_figure(figure, name="simplex", alt="Posterior over the ratio, on a triangle")
     st.html(f"<p>{read_mixing(table, lam=lam, protocol=protocol)}</p>")
@@ -59,16 +59,16 @@ def _routes(run: RunTables) -> None:
     left, right = st.columns(2)
     with left:
         named = {words: key for words, key in _WAYS.items() if (table["metric"] == key).any()}
-        metric = (named or _WAYS)[shell.choose_one("Show", list(named or _WAYS), key="show")]
+        metric = (named or _WAYS)[choices.choose_one("Show", list(named or _WAYS), key="show")]
     with right:
-        protocol = shell.choose_protocol(shell.protocols_of(run, table))
+        protocol = choices.choose_protocol(choices.protocols_of(run, table))
     figure = shell.draw(
         run,
         routes_curves,
         ["routes"],
         metric=metric,
         protocol=protocol,
-        targets=shell.choose_emotions(run.emotions),
+        targets=choices.choose_emotions(run.emotions),
         num_emotions=len(run.emotions),
     )
     shell.show_figure(

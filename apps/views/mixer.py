@@ -8,7 +8,7 @@ from quantlab.codebooks import Codec
 from quantlab.errors import QuantlabError
 from quantlab.figures import RunTables, mixture_angles, number
 from quantlab.synthesis import Mixture, mix_references, reference_archive
-from views import shell, sound
+from views import choices, shell, sound
 
 _SHARES = tuple(round(0.05 * step, 2) for step in range(21))
 
@@ -27,14 +27,14 @@ def show(run: RunTables) -> None:
     names = [name for name in run.emotions if name in means]
     first, second, third = st.columns(3)
     with first:
-        one = shell.choose("First emotion", names, str, key="first")
+        one = choices.choose("First emotion", names, str, key="first")
     with second:
-        other = shell.choose("Second emotion", [n for n in names if n != one], str, key="second")
+        other = choices.choose("Second emotion", [n for n in names if n != one], str, key="second")
     try:
         with third:
             codec = sound.choose_codec(next(iter(sets.values())))
-        share = shell.choose_number(f"Share of {one}", _SHARES, default=0.5, key="share")
-        lam = shell.choose_lam(codec.ladder_, default=codec.ladder_[0])
+        share = choices.choose_number(f"Share of {one}", _SHARES, default=0.5, key="share")
+        lam = choices.choose_lam(codec.ladder_, default=codec.ladder_[0])
         pair = {one: means[one], other: means[other]}
         mixed = mix_references(pair, {one: share, other: 1 - share}, codec, lam=lam)
         figure = _over_shares(run, codec, pair, lam, share)

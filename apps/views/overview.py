@@ -1,16 +1,26 @@
-"""The first page: what the run is, what it shows in short, and its main curves."""
+"""The first page: what the run is, what it shows in short, its verdicts and its main curves."""
 
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
 import streamlit as st
 
 from quantlab.figures import (
     Findings,
+    RunEntry,
     RunTables,
     accuracy_curves,
+    claims_forest,
     limit_curves,
+    number,
     rate_curves,
+    read_verdicts,
     similarity_curves,
+    verdicts_table,
 )
-from views import shell
+from views import choices, shell
 
 
 def show() -> None:
@@ -23,9 +33,9 @@ def show() -> None:
     st.header("What stays similar")
     left, right = st.columns(2)
     with left:
-        metric = shell.choose_similarity()
+        metric = choices.choose_similarity()
     with right:
-        protocol = shell.choose_protocol(run.protocols or ["speaker"])
+        protocol = choices.choose_protocol(run.protocols or ["speaker"])
     figure = shell.draw(
         run,
         similarity_curves,
@@ -37,7 +47,7 @@ def show() -> None:
     shell.show_figure(figure, name="similarity", alt="Similarity of each emotion against λ")
     st.header("What is still recognised")
     accuracy = shell.table(run, "accuracy")
-    probe = shell.choose_probe(sorted(set(accuracy["probe"])) or ["logistic"])
+    probe = choices.choose_probe(sorted(set(accuracy["probe"])) or ["logistic"])
     figure = shell.draw(run, accuracy_curves, ["accuracy"], probe=probe)
     shell.show_figure(figure, name="accuracy", alt="Mean recall against λ", min_width=shell.WIDE)
     st.header("What it costs")
@@ -46,8 +56,11 @@ def show() -> None:
     figure = shell.draw(run, limit_curves, ["similarity", "rate", "limits"], protocol=protocol)
     shell.show_figure(figure, name="limits", alt="Codec and limits over bits", min_width=shell.WIDE)
     st.caption(shell.LIMITS_CAPTION)
+    _verdicts(run)
     _limits(found)
     _report(run)
+    _origin(run)
+    _runs(run)
 
 
 def _introduce(run: RunTables) -> None:
@@ -66,6 +79,20 @@ def _sentences(found: Findings) -> None:
     if terms:
         st.subheader("In short")
         st.html(f"<p class='quiet'>{found.note}</p><dl class='findings'>{terms}</dl>")
+
+
+def _verdicts(run: RunTables) -> None:
+    st.header("Verdicts")
+    claims = shell.table(run, "claims")
+    if len(claims):
+        st.html(f"<p>{read_verdicts(claims)}</p>")
+    figure = shell.draw(run, claims_forest, ["claims"])
+    shell.show_figure(
+        figure, name="claims", alt="Every claim with its interval and verdict", min_width=shell.WIDE
+    )
+    if len(claims):
+        with st.expander("All claims with effects, intervals and reasons"):
+            st.html(f"<div class='claims'>{verdicts_table(claims)}</div>")
 
 
 def _limits(found: Findings) -> None:
@@ -88,6 +115,60 @@ def _report(run: RunTables) -> None:
         )
     else:
         st.caption(f"Type `quantlab report {shell.text(str(run.path))}` for one page with it all.")
+
+
+def _origin(run: RunTables) -> None:
+    """Say where the run comes from, so that it can be made again."""
+    with st.expander("Where this run comes from"):
+        rows = [(term, value) for term, value in _about(run) if value]
+        table = pd.DataFrame(rows, columns=["What", "Value"])
+        st.dataframe(table, hide_index=True, width="stretch")
+
+
+def _about(run: RunTables) -> list[tuple[str, str]]:
+    summary = run.summary
+    made, model = _mapping(summary, "provenance"), _mapping(summary, "embedder")
+    versions = ", ".join(f"{name} {text}" for name, text in _mapping(made, "versions").items())
+    spent = _mapping(made, "durations_s")
+    shape = " × ".join(str(summary.get(key, "?")) for key in ("groups", "stages", "codes"))
+    return [
+        ("folder", str(run.path)),
+        ("corpus", str(summary.get("corpus") or "")),
+        ("licence of its data", str(summary.get("licence") or "")),
+        ("clips, speakers", f"{summary.get('num_items', '?')}, {run.num_speakers or '?'}"),
+        ("embedder", " ".join(str(model.get(key) or "") for key in ("name", "model")).strip()),
+        ("dimensions, level", f"{summary.get('num_dims', '?')}, {summary.get('level', '?')}"),
+        ("groups × stages × codes", shape),
+        ("prior, trainer", f"{summary.get('prior', '?')}, {summary.get('trainer', '?')}"),
+        ("seeds", ", ".join(map(str, summary.get("seeds") or []))),
+        ("study and data (hash)", str(summary.get("fingerprint") or "")),
+        ("made", str(made.get("when") or "")),
+        ("with", versions),
+        ("on", f"{made.get('platform', '?')}, {made.get('device', '?')}"),
+        ("seconds", ", ".join(f"{name} {number(float(value))}" for name, value in spent.items())),
+    ]
+
+
+def _mapping(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = value.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _runs(run: RunTables) -> None:
+    """List all runs of the folder, with links to those that can be shown."""
+    entries = shell.runs()
+    if len(entries) < 2:
+        return
+    with st.expander(f"All {len(entries)} runs of this folder"):
+        rows = "".join(_row(entry, here=entry.path == run.path) for entry in entries)
+        st.html(f"<table class='runs'><tbody>{rows}</tbody></table>")
+
+
+def _row(entry: RunEntry, *, here: bool) -> str:
+    name = shell.escape(entry.name)
+    link = f"<a href='?run={quote(entry.name)}' target='_self'>{name}</a>"
+    cell = f"<b>{name}</b>" if here else link
+    return f"<tr><td>{cell}</td><td>{entry.state}</td><td>{shell.escape(entry.hint)}</td></tr>"
 
 
 show()

@@ -10,7 +10,7 @@ from quantlab.figures import (
     metric_words,
     rate_curves,
 )
-from views import shell
+from views import choices, shell
 
 VIEWS = ("Bits four ways", "Limits", "Equal bits for every clip")
 
@@ -19,7 +19,7 @@ def show() -> None:
     """Draw the page."""
     run = shell.run()
     st.title("Rate")
-    view = shell.choose_one("View", VIEWS, key="view")
+    view = choices.choose_one("View", VIEWS, key="view")
     {
         "Bits four ways": _bits,
         "Limits": _limits,
@@ -31,11 +31,11 @@ def _bits(run: RunTables) -> None:
     table = shell.table(run, "rate")
     left, right = st.columns(2)
     with left:
-        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
     with right:
         tested = table.loc[table["recipe"] == recipe]
-        protocol = shell.choose_protocol(shell.protocols_of(run, tested))
-    emotions = shell.choose_emotions(run.emotions)
+        protocol = choices.choose_protocol(choices.protocols_of(run, tested))
+    emotions = choices.choose_emotions(run.emotions)
     shown = [] if emotions == run.emotions else emotions
     figure = shell.draw(
         run, rate_curves, ["rate"], protocol=protocol, recipe=recipe, emotions=shown
@@ -65,13 +65,13 @@ def _limits(run: RunTables) -> None:
     table = shell.table(run, "rate")
     first, second, third = st.columns(3)
     with first:
-        metric = shell.choose_similarity()
+        metric = choices.choose_similarity()
     with second:
-        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
     with third:
         tested = table.loc[table["recipe"] == recipe]
-        protocol = shell.choose_protocol(shell.protocols_of(run, tested))
-    emotions = shell.choose_emotions(run.emotions)
+        protocol = choices.choose_protocol(choices.protocols_of(run, tested))
+    emotions = choices.choose_emotions(run.emotions)
     figure = shell.draw(
         run,
         limit_curves,
@@ -92,11 +92,11 @@ def _equal_bits(run: RunTables) -> None:
     accuracy = shell.table(run, "accuracy")
     first, second, third = st.columns(3)
     with first:
-        metric = shell.choose_similarity()
+        metric = choices.choose_similarity()
     with second:
-        probe = shell.choose_probe(sorted(set(accuracy["probe"])) or ["logistic"])
+        probe = choices.choose_probe(sorted(set(accuracy["probe"])) or ["logistic"])
     with third:
-        protocol = shell.choose_protocol(run.protocols or ["speaker"])
+        protocol = choices.choose_protocol(run.protocols or ["speaker"])
     figure = shell.draw(
         run,
         control_curves,
@@ -104,7 +104,7 @@ def _equal_bits(run: RunTables) -> None:
         metric=metric,
         probe=probe,
         protocol=protocol,
-        emotions=shell.choose_emotions(run.emotions),
+        emotions=choices.choose_emotions(run.emotions),
     )
     shell.show_figure(
         figure, name="control", alt="Changes with equal bits for every clip", min_width=shell.WIDE

@@ -3,6 +3,7 @@
 Choices stand in the URL, so that a link opens the same view; what does not fit the run is dropped.
 """
 
+import html
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,28 +19,17 @@ from quantlab.figures import (
     FigureContext,
     Findings,
     MapView,
+    RunEntry,
     RunMap,
     RunTables,
     figure_csv,
     figure_html,
     findings,
     list_runs,
-    metric_words,
-    number,
-    probe_words,
-    protocol_words,
-    recipe_words,
     run_stamp,
 )
 from views.pictures import picture_buttons
 
-SIMILARITIES = (
-    "cos_centred_frames",
-    "cos_centred_means",
-    "cos_raw_frames",
-    "cos_raw_means",
-    "distortion",
-)
 LIMITS_CAPTION = (
     "Points stand at the bits that the coder really writes. Grey: limits of models of the training "
     "clips. For any data of their covariance some code reaches the dashed line; if the clips came "
@@ -48,7 +38,7 @@ LIMITS_CAPTION = (
 PLAIN, WIDE = 600, 1000
 _DEFAULT_RUN = "demo"
 _STYLE = """<style>
-[data-testid="stMainBlockContainer"] { padding: 4.5rem 2.5rem 4rem; max-width: 1480px; }
+[data-testid="stMainBlockContainer"] { padding: 4.2rem 2.5rem 4rem; max-width: 1480px; }
 [class*="st-key-plot-"] { overflow-x: auto; }
 .headlines { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr));
   gap: 12px; }
@@ -61,6 +51,17 @@ _STYLE = """<style>
 .findings dt { font-weight: 600; }
 .findings dd { margin: 0; max-width: 90ch; }
 .quiet { opacity: .7; }
+.runs { border-collapse: collapse; }
+.runs td { padding: .25rem 1.2rem .25rem 0; vertical-align: top; font-size: .92rem; }
+.claims .table { overflow-x: auto; }
+.claims table { border-collapse: collapse; font-size: .9rem; line-height: 1.35; }
+.claims caption { text-align: left; opacity: .75; padding-bottom: .5rem; }
+.claims th, .claims td { text-align: left; vertical-align: top; padding: .35rem .9rem .35rem 0;
+  border-top: 1px solid rgba(128, 136, 150, .25); font-weight: 400; }
+.claims thead th, .claims .group th { font-weight: 600; border-top: 0; padding-top: .9rem; }
+.claims th[scope=row] { min-width: 240px; max-width: 360px; }
+.claims .reason, .claims .mark { display: block; opacity: .7; font-size: .85em; }
+.claims .verdict { font-weight: 600; white-space: nowrap; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: 4rem 1rem 3rem; }
   .findings.findings { grid-template-columns: 1fr; gap: .1rem; }
@@ -77,7 +78,7 @@ def root() -> Path:
 def choose_run() -> None:
     """Let the reader choose a run; stop with advice where there is none."""
     st.html(_STYLE)
-    entries = list_runs(root())
+    entries = runs()
     if not entries:
         st.title("No runs yet")
         st.info(
@@ -92,6 +93,23 @@ def choose_run() -> None:
     if entry.state == "partial":
         st.warning(text(entry.hint), icon=":material/hourglass_bottom:")
     st.session_state["run_path"] = str(entry.path)
+
+
+def runs() -> list[RunEntry]:
+    """Return the runs of the folder, read anew where one has changed."""
+    folder = root()
+    places = sorted(folder.iterdir()) if folder.is_dir() else []
+    stamps = [(str(place), _changed(place), _changed(place / "analysis")) for place in places]
+    return _list(str(folder), tuple(stamps))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _list(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> list[RunEntry]:
+    return list_runs(folder)
+
+
+def _changed(place: Path) -> int:
+    return place.stat().st_mtime_ns if place.exists() else 0
 
 
 def run() -> RunTables:
@@ -291,85 +309,9 @@ def _download(label: str, make: Callable[[], str], file: str, mime: str) -> None
     )
 
 
-def protocols_of(run: RunTables, rows: pd.DataFrame) -> list[str]:
-    """Return the protocols that rows were evaluated with, new speakers first."""
-    found = set(rows["protocol"])
-    return [name for name in run.protocols if name in found] or sorted(found) or ["speaker"]
-
-
-def lams_of(rows: pd.DataFrame) -> list[float]:
-    """Return the λ of rows in ascending order."""
-    return sorted(float(lam) for lam in rows["lam"].dropna().unique())
-
-
-def choose(label: str, keys: Sequence[str], words: Callable[[str], str], *, key: str) -> str:
-    """Let the reader choose one of several keys by their words; bound to the URL."""
-    named = {words(name): name for name in keys}
-    label_chosen = st.selectbox(label, list(named), key=key, bind="query-params")
-    return named.get(label_chosen or "", keys[0])
-
-
-def choose_some(
-    label: str, keys: Sequence[str], words: Callable[[str], str], *, key: str
-) -> list[str]:
-    """Let the reader choose any of several keys by their words; bound to the URL."""
-    named = {words(name): name for name in keys}
-    chosen = st.multiselect(
-        label, list(named), key=key, bind="query-params", placeholder="none", max_selections=3
-    )
-    return [named[name] for name in chosen if name in named]
-
-
-def choose_similarity() -> str:
-    """Let the reader choose a similarity metric."""
-    return choose("Similarity", SIMILARITIES, metric_words, key="metric")
-
-
-def choose_protocol(protocols: Sequence[str]) -> str:
-    """Let the reader choose which clips are tested."""
-    return choose("Tested on", protocols, protocol_words, key="protocol")
-
-
-def choose_recipe(recipes: Sequence[str]) -> str:
-    """Let the reader choose a codebook, the balanced one first."""
-    ordered = sorted(recipes, key=lambda name: (name != "balanced", name))
-    return choose("Codebook", ordered, recipe_words, key="codebook")
-
-
-def choose_probe(probes: Sequence[str]) -> str:
-    """Let the reader choose a classifier."""
-    return choose("Probe", probes, probe_words, key="probe")
-
-
-def choose_emotions(emotions: Sequence[str]) -> list[str]:
-    """Let the reader choose emotions; none chosen means all."""
-    chosen = st.multiselect(
-        "Emotions", list(emotions), key="emotion", bind="query-params", placeholder="all"
-    )
-    return [str(name) for name in chosen] or list(emotions)
-
-
-def choose_lam(lams: Sequence[float], *, default: float) -> float:
-    """Let the reader choose one λ of the run."""
-    return choose_number("λ", lams, default=default, key="lam")
-
-
-def choose_number(label: str, values: Sequence[float], *, default: float, key: str) -> float:
-    """Let the reader choose one of several numbers on a slider; bound to the URL."""
-    named = {number(value): float(value) for value in values}
-    nearest = min(named, key=lambda text: abs(named[text] - default), default="")
-    if len(named) < 2:
-        return named.get(nearest, default)
-    chosen = st.select_slider(label, list(named), value=nearest, key=key, bind="query-params")
-    return named[str(chosen)]
-
-
-def choose_one(label: str, options: Sequence[str], *, key: str) -> str:
-    """Let the reader choose one of a few words; bound to the URL."""
-    chosen = st.segmented_control(
-        label, list(options), key=key, default=options[0], required=True, bind="query-params"
-    )
-    return str(chosen or options[0])
+def escape(name: str) -> str:
+    """Escape a text for HTML."""
+    return html.escape(name)
 
 
 def text(message: str) -> str:

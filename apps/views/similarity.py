@@ -21,7 +21,7 @@ from quantlab.figures import (
     similarity_heatmap,
     stage_curves,
 )
-from views import shell
+from views import choices, shell
 
 VIEWS = (
     "Similarity",
@@ -42,7 +42,7 @@ def show() -> None:
     """Draw the page."""
     run = shell.run()
     st.title("Similarity and accuracy")
-    view = shell.choose_one("View", VIEWS, key="view")
+    view = choices.choose_one("View", VIEWS, key="view")
     {
         "Similarity": _similarity,
         "Recognition": _recognition,
@@ -58,13 +58,13 @@ def _similarity(run: RunTables) -> None:
     table = shell.table(run, "similarity")
     first, second, third = st.columns(3)
     with first:
-        metric = shell.choose_similarity()
+        metric = choices.choose_similarity()
     with second:
-        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
     with third:
-        protocol = shell.choose_protocol(shell.protocols_of(run, _of(table, recipe)))
-    emotions = shell.choose_emotions(run.emotions)
-    axis = _OVER[shell.choose_one("Over", list(_OVER), key="over")]
+        protocol = choices.choose_protocol(choices.protocols_of(run, _of(table, recipe)))
+    emotions = choices.choose_emotions(run.emotions)
+    axis = _OVER[choices.choose_one("Over", list(_OVER), key="over")]
     chosen = {"metric": metric, "recipe": recipe, "protocol": protocol}
     if axis:
         beside = ["similarity", "rate" if axis == BITS_AXIS else "similarity"]
@@ -91,16 +91,16 @@ def _recognition(run: RunTables) -> None:
     with first:
         score = st.selectbox("Score", list(_SCORES), key="score", bind="query-params")
     with second:
-        probe = shell.choose_probe(sorted(set(table["probe"])) or ["logistic"])
+        probe = choices.choose_probe(sorted(set(table["probe"])) or ["logistic"])
     with third:
-        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
     metric = _SCORES.get(score or "", "recall")
-    axis = _OVER[shell.choose_one("Over", list(_OVER), key="over")]
+    axis = _OVER[choices.choose_one("Over", list(_OVER), key="over")]
     emotions, apart = run.emotions, False
     if metric == "recall":
-        emotions = shell.choose_emotions(run.emotions)
+        emotions = choices.choose_emotions(run.emotions)
     if axis:
-        protocol = shell.choose_protocol(shell.protocols_of(run, _of(table, recipe)))
+        protocol = choices.choose_protocol(choices.protocols_of(run, _of(table, recipe)))
         figure = shell.draw(
             run,
             axis_curves,
@@ -138,12 +138,12 @@ def _confusion(run: RunTables) -> None:
     table = shell.table(run, "confusion")
     first, second, third = st.columns(3)
     with first:
-        probe = shell.choose_probe(sorted(set(table["probe"])) or ["logistic"])
+        probe = choices.choose_probe(sorted(set(table["probe"])) or ["logistic"])
     with second:
-        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
     with third:
-        protocol = shell.choose_protocol(shell.protocols_of(run, table))
-    lam = shell.choose_lam(shell.lams_of(table), default=shell.found(run).lam)
+        protocol = choices.choose_protocol(choices.protocols_of(run, table))
+    lam = choices.choose_lam(choices.lams_of(table), default=shell.found(run).lam)
     figure = shell.draw(
         run,
         confusion_heatmap,
@@ -166,14 +166,14 @@ def _lowered(run: RunTables) -> None:
     with first:
         way = st.selectbox("Lowered by", list(named), key="way", bind="query-params")
     with second:
-        metric = shell.choose_similarity()
+        metric = choices.choose_similarity()
     with third:
-        probe = shell.choose_probe(sorted(set(accuracy["probe"])) or ["logistic"])
+        probe = choices.choose_probe(sorted(set(accuracy["probe"])) or ["logistic"])
     left, right = st.columns(2)
     with left:
-        protocol = shell.choose_protocol(run.protocols or ["speaker"])
+        protocol = choices.choose_protocol(run.protocols or ["speaker"])
     with right:
-        emotions = shell.choose_emotions(run.emotions)
+        emotions = choices.choose_emotions(run.emotions)
     chosen = {"metric": metric, "protocol": protocol}
     method = named.get(way or "", "")
     if not method:
@@ -191,7 +191,7 @@ def _lowered(run: RunTables) -> None:
             "similar to its originals. Equal λ would compare unequal damage."
         )
         return
-    axis = _EQUAL[shell.choose_one("At equal", list(_EQUAL), key="equal")]
+    axis = _EQUAL[choices.choose_one("At equal", list(_EQUAL), key="equal")]
     chosen |= {"axis": axis, "method": method}
     figure = shell.draw(
         run,
@@ -217,9 +217,9 @@ def _information(run: RunTables) -> None:
     table = shell.table(run, "information")
     first, second, third = st.columns(3)
     with first:
-        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
     with second:
-        protocol = shell.choose_protocol(shell.protocols_of(run, _of(table, recipe)))
+        protocol = choices.choose_protocol(choices.protocols_of(run, _of(table, recipe)))
     named = {"all clips": "all", **{f"{name} clips": name for name in run.emotions}}
     with third:
         who = st.selectbox("Whose embeddings", list(named), key="clips", bind="query-params")
@@ -244,9 +244,9 @@ def _stages(run: RunTables) -> None:
     groups = table[["protocol", "recipe"]].drop_duplicates()
     left, right = st.columns(2)
     with left:
-        recipe = shell.choose_recipe(sorted(set(groups["recipe"])) or ["balanced"])
+        recipe = choices.choose_recipe(sorted(set(groups["recipe"])) or ["balanced"])
     with right:
-        protocol = shell.choose_protocol(shell.protocols_of(run, _of(table, recipe)))
+        protocol = choices.choose_protocol(choices.protocols_of(run, _of(table, recipe)))
     figure = shell.draw(run, stage_curves, ["stages"], recipe=recipe, protocol=protocol)
     shell.show_figure(figure, name="stages", alt="Similarity and recall by stage", min_width=800)
 
@@ -255,9 +255,9 @@ def _ambiguity(run: RunTables) -> None:
     table = shell.table(run, "ambiguity")
     first, second, third = st.columns(3)
     with first:
-        recipe = shell.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
     with second:
-        protocol = shell.choose_protocol(shell.protocols_of(run, _of(table, recipe)))
+        protocol = choices.choose_protocol(choices.protocols_of(run, _of(table, recipe)))
     named = {"all clips": "all", **{f"{name} clips": name for name in run.emotions}}
     with third:
         who = st.selectbox("Whose embeddings", list(named), key="clips", bind="query-params")

@@ -39,7 +39,7 @@ from quantlab.synthesis import (
     player_sound,
     stylevc_models,
 )
-from views import clips, shell
+from views import choices, clips, shell
 
 _SEED = 0
 _MOUNT = """export default function ({ parentElement, data }) {
@@ -83,7 +83,7 @@ def choose_codec(folder: Path) -> Codec:
     names = sorted(card.parent.name for card in folder.glob("*/card.json"))
     names = sorted(names, key=lambda name: (name != "balanced", name))
     words = {name: recipe_words(name.replace("biased-", "biased:")) for name in names}
-    chosen = shell.choose("Codebook", names, lambda name: words[name], key="codebook")
+    chosen = choices.choose("Codebook", names, lambda name: words[name], key="codebook")
     return load_codec(folder / chosen)
 
 

@@ -61,6 +61,10 @@ def map_axes(places: MapPlaces, shown: Sequence[np.ndarray], *, dark: bool) -> d
         return {**dict(zip(names, settings, strict=True)), "dragmode": "pan"}
     flat = {"backgroundcolor": colors.paper, "color": colors.muted, "showspikes": False}
     scene = {f"{name}axis": {**one, **flat} for name, one in zip(_AXES, settings, strict=True)}
-    scene["camera"] = {"eye": {"x": 1.2, "y": 1.2, "z": 0.8}}
+    # From further above than plotly's own, and near enough to fill the picture.
+    scene["camera"] = {
+        "eye": {"x": 1.3, "y": 1.3, "z": 0.8},
+        "center": {"x": 0, "y": 0, "z": -0.18},
+    }
     scene |= {"aspectmode": "data" if metric else "cube", "bgcolor": colors.paper}
     return {"scene": scene}

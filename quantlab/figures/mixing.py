@@ -151,7 +151,7 @@ def _add_triangle(canvas: Canvas, corners: tuple[str, str, str], column: int) ->
     domain = canvas.domain((1, column))
     bottom, top = domain["y"]
     # Names of corners stand outside of the triangle and must not meet the panel's title.
-    inside = [bottom + 0.06 * (top - bottom), top - 0.1 * (top - bottom)]
+    inside = [bottom + 0.11 * (top - bottom), top - 0.1 * (top - bottom)]
     settings = {
         "sum": 1,
         "domain": {**domain, "y": inside},

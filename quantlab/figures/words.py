@@ -93,6 +93,7 @@ _PROBES = {
     "wide_mlp": "neural network",
     "head": "the embedder's own classifier",
 }
+_MIXED = "mixed:"
 _RECIPES = {
     "balanced": "balanced codebook",
     "natural": "codebook of the corpus as it is",
@@ -174,6 +175,9 @@ def recipe_words(recipe: str) -> str:
     """Say a recipe in plain words, e.g. "sad codebook"."""
     if recipe.startswith(BIASED):
         return f"{plain(recipe.removeprefix(BIASED))} codebook"
+    if recipe.startswith(_MIXED):
+        parts = [part.partition("=")[0] for part in recipe.removeprefix(_MIXED).split(",")]
+        return f"{plain(joined(parts))} codebook"
     return _RECIPES.get(recipe) or plain(recipe)
 
 
