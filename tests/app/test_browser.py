@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from quantlab.audio import encode_clip
 from quantlab.figures import write_report
 from tests.app.conftest import EXPLORER
 from tests.synthetic_run import shared_run
+from tests.synthetic_voice import synthetic_voice
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 CHROMIUM = os.environ.get("BROWSER_PATH") or shutil.which("chromium")
@@ -111,27 +113,59 @@ def visitor() -> Iterator[Visitor]:
         browser.close()
 
 
-def test_all_pages_are_drawn_without_an_error(server: str, visitor: Visitor) -> None:
-    visitor.open(server, plots=3)
+PAGES = (
+    ("", 4),
+    ("similarity", 2),
+    ("similarity?view=Recognition&over=bits", 1),
+    ("rate", 1),
+    ("drift?view=Attraction", 1),
+    ("biased", 1),
+    ("mixed", 2),
+    ("listen", 0),
+    ("clip", 0),
+)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_pages_are_drawn_without_an_error(server: str, visitor: Visitor, scheme: str) -> None:
+    visitor.page.emulate_media(color_scheme=scheme)
+    for address, plots in PAGES:
+        visitor.open(f"{server}/{address}", plots=plots)
+        assert visitor.page.get_by_text("Something went wrong").count() == 0
+    visitor.open(f"{server}/biased?view=Codebook+×+emotion&equal=equal+λ&lam=0.6", plots=1)
+    assert "λ\u00a0=\u00a00.6" in visitor.page.locator(".gtitle").last.text_content()
+    assert visitor.problems == []
+
+
+def test_pictures_are_saved_by_the_browser(server: str, visitor: Visitor) -> None:
+    visitor.open(f"{server}/rate", plots=1)
+    for kind, begin in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
+        with visitor.page.expect_download() as waiting:
+            visitor.page.get_by_role("button", name=f"as {kind}").click()
+        assert waiting.value.suggested_filename == f"rate.{kind.lower()}"
+        assert Path(waiting.value.path()).read_bytes().startswith(begin)
+    assert visitor.problems == []
+
+
+def test_a_clip_is_uploaded_heard_and_followed(server: str, visitor: Visitor) -> None:
+    visitor.open(f"{server}/clip", plots=0)
     page = visitor.page
-    page.get_by_role("link", name="Emotions").click()
-    page.wait_for_selector("h1:has-text('Emotions')")
-    for view in ("Recognition", "Confusion", "Ways of losing", "Drift"):
-        page.get_by_role("radio", name=view).or_(page.get_by_role("button", name=view)).click()
-        page.wait_for_selector(DONE)
-        page.wait_for_selector(".js-plotly-plot .main-svg")
-        assert f"view={view.replace(' ', '+')}" in page.url
-    page.get_by_role("link", name="Biased codebooks").click()
-    page.wait_for_selector("h1:has-text('Biased codebooks')")
-    page.wait_for_selector(".js-plotly-plot .main-svg")
-    visitor.open(f"{server}/biased?quantity=attraction&lam=0.6", plots=2)
-    assert "λ\u00a0=\u00a00.6" in page.locator(".gtitle").last.text_content()
+    voice = encode_clip(synthetic_voice(duration_s=1.5))
+    given = {"name": "mine.wav", "mimeType": "audio/wav", "buffer": voice}
+    page.locator("input[type=file]").set_input_files(given)  # pyright: ignore[reportArgumentType]
+    page.wait_for_selector("text=code length of the emotion", timeout=60_000)
+    page.get_by_text("Make sounds").click()
+    page.wait_for_selector(".quantlab-player canvas", timeout=90_000)
+    buttons = page.locator(".quantlab-player button[aria-pressed]")
+    assert buttons.count() == 3
+    buttons.nth(2).click()
+    assert buttons.nth(2).get_attribute("aria-pressed") == "true"
     assert visitor.problems == []
 
 
 def test_figures_fit_a_narrow_screen_by_scrolling(server: str, visitor: Visitor) -> None:
     visitor.page.set_viewport_size({"width": 390, "height": 1200})
-    visitor.open(f"{server}/biased", plots=2)
+    visitor.open(f"{server}/biased", plots=1)
     widths = visitor.page.evaluate(
         "[document.documentElement.scrollWidth,"
         " document.querySelector('.js-plotly-plot').clientWidth]"
