@@ -20,7 +20,6 @@ from quantlab.analysis import (
     time_means,
 )
 from quantlab.codebooks import Codec, Scaling
-from quantlab.compat import single_thread
 from quantlab.config import fingerprint
 from quantlab.embedders import ITEM_SCHEMA, Frames
 from quantlab.engine import Ticker
@@ -78,8 +77,7 @@ def write_maps(
     if not tasks or _identity_of(card) == identity:
         return False
     card.unlink(missing_ok=True)  # what follows is whole only when it is there again
-    with single_thread():
-        described = _Maps(work, settings, tasks).write(progress=progress)
+    described = _Maps(work, settings, tasks).write(progress=progress)
     write_json(card, {"format": _FORMAT, "identity": identity, "lams": list(ladder), **described})
     return True
 

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from quantlab.audio import read_clip
 from quantlab.errors import InputError, IntegrityError, QuantlabError
-from quantlab.figures import PlayerSound, number
 from quantlab.store import read_json, resolve_under
 from quantlab.synthesis.listening_source import (
     CONVERSION,
@@ -22,6 +21,9 @@ from quantlab.synthesis.listening_source import (
     SOURCE,
 )
 from quantlab.synthesis.player_sounds import player_sound
+
+if TYPE_CHECKING:
+    from quantlab.figures import PlayerSound
 
 _COLUMNS = ("file", "method", "target", "codec", "lam")
 _WORDS = {
@@ -103,7 +105,7 @@ class ListeningSounds:
                     chosen.append({str(key): value for key, value in row.items()})
         return chosen
 
-    def sound(self, source: str, row: Mapping[str, Any]) -> PlayerSound:
+    def sound(self, source: str, row: Mapping[str, Any]) -> "PlayerSound":
         """Read one sound.
 
         Raises
@@ -117,6 +119,8 @@ class ListeningSounds:
 
 def sound_words(row: Mapping[str, Any]) -> str:
     """Say what a sound is, e.g. "conversion to sad, balanced codebook at λ = 2"."""
+    from quantlab.figures import number
+
     toward = f" to {row['target']}" if row["target"] else ""
     if row["method"] == QUANTIZED:
         return f"conversion{toward}, {row['codec']} codebook at λ = {number(float(row['lam']))}"

@@ -1,5 +1,7 @@
 """Sounds for the A/B player: the file, its mel spectrogram and its pitch."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from quantlab.audio import (
@@ -11,12 +13,14 @@ from quantlab.audio import (
     log10_mel,
     mel_band_hz,
 )
-from quantlab.figures import PlayerSound
+
+if TYPE_CHECKING:
+    from quantlab.figures import PlayerSound
 
 
 def player_sound(
     samples: np.ndarray, *, name: str, sample_rate: int = SAMPLE_RATE, detail: str = ""
-) -> PlayerSound:
+) -> "PlayerSound":
     """Return samples as what the player plays and draws.
 
     Parameters
@@ -33,6 +37,8 @@ def player_sound(
     InputError
         The samples are too short or not finite.
     """
+    from quantlab.figures import PlayerSound
+
     clip = clip_from_array(np.asarray(samples, np.float32), sample_rate, name=name)
     f0 = f0_track(clip.samples)
     return PlayerSound(
