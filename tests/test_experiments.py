@@ -8,7 +8,7 @@ from quantlab.sweep import StudySettings, read_studies
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "experiments").glob("*.yaml"))
-MADE_BY_THE_USER = {"quantized_reference"}
+MADE_BY_THE_USER = {"nemo_stylevc_codecs", "quantized_reference"}
 
 
 def _study(name: str) -> StudySettings:
