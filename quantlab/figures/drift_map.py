@@ -171,6 +171,7 @@ class _Drawn:
             "showlegend": not faint,
             "text": self.texts[rows],
             "customdata": rows,
+            **self._unselected(0.2 if faint else 0.62),
             "hovertemplate": f"<b>{plain(emotion)}</b>, {words}<br>%{{text}}<extra></extra>",
             "marker": {
                 "symbol": style.symbol if self.flat else "circle",
@@ -181,6 +182,10 @@ class _Drawn:
                 "line": {"width": 0 if faint else 0.6, "color": ink(dark=self.context.dark).paper},
             },
         }
+
+    def _unselected(self, opacity: float) -> dict[str, Any]:
+        """Keep points as they are when another is clicked; in space nothing fades."""
+        return {"unselected": {"marker": {"opacity": opacity}}} if self.flat else {}
 
     # Arrows and guides
 
@@ -200,6 +205,7 @@ class _Drawn:
         return {
             **trace,
             "mode": "lines+markers",
+            **self._unselected(1.0),
             "name": made_words(method),
             "legendgroup": f"way-{method}",
             "showlegend": False,
