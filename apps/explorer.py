@@ -38,6 +38,12 @@ page = st.navigation(
             icon=":material/filter_alt:",
             url_path="biased",
         ),
+        st.Page(
+            "views/compare.py",
+            title="Compare",
+            icon=":material/difference:",
+            url_path="compare",
+        ),
     ],
     position="top",
 )

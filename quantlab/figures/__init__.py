@@ -45,6 +45,15 @@ from quantlab.figures.routing import routing_curves
 from quantlab.figures.runs import RunEntry, RunTables, list_runs, run_stamp
 from quantlab.figures.spectrogram import Spectrogram, spectrogram_panels
 from quantlab.figures.stages import stage_curves
+from quantlab.figures.two_runs import difference_curves, rows_over, two_runs_curves
+from quantlab.figures.two_runs_words import (
+    cautions,
+    compared_words,
+    difference_sentence,
+    named_apart,
+    same_corpus,
+    settings_beside,
+)
 from quantlab.figures.verdicts import read_verdicts, verdicts_table
 from quantlab.figures.words import (
     emotion_order,
@@ -74,10 +83,14 @@ __all__ = [
     "biased_classes",
     "biased_matrix",
     "biased_panel",
+    "cautions",
     "claims_forest",
+    "compared_words",
     "confusion_heatmap",
     "control_curves",
     "conversion_effect",
+    "difference_curves",
+    "difference_sentence",
     "displacement_bars",
     "displacement_curves",
     "embedding_maps",
@@ -101,6 +114,7 @@ __all__ = [
     "metric_words",
     "mixing_curves",
     "mixing_simplex",
+    "named_apart",
     "number",
     "probe_heatmap",
     "probe_words",
@@ -116,12 +130,16 @@ __all__ = [
     "reduction_panels",
     "routes_curves",
     "routing_curves",
+    "rows_over",
     "run_stamp",
+    "same_corpus",
+    "settings_beside",
     "similarity_curves",
     "similarity_heatmap",
     "spectrogram_panels",
     "stage_curves",
     "template",
+    "two_runs_curves",
     "verdicts_table",
     "write_model_report",
     "write_report",
