@@ -17,7 +17,7 @@ from quantlab.figures import (
     difference_sentence,
     emotion_order,
     list_runs,
-    named_apart,
+    named_by_folder,
     number,
     rows_over,
     run_stamp,
@@ -30,11 +30,12 @@ from views import shell
 _AXES = {"bits": "payload_bits", "distortion": "distortion"}
 _SCORES = {"recall": "recall of each emotion", "uar": "mean recall"}
 _STYLE = """<style>
-.beside { border-collapse: collapse; width: 100%; font-size: .88rem; line-height: 1.35; }
+.beside { border-collapse: collapse; width: 100%; table-layout: fixed; font-size: .88rem; line-height: 1.35; }
 .beside th, .beside td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0;
   border-bottom: 1px solid rgba(128, 136, 150, .25); overflow-wrap: anywhere; }
 .beside thead th { font-weight: 600; }
-.beside tbody th { font-weight: 400; opacity: .7; width: 20%; min-width: 7rem; }
+.beside thead th:first-child { width: 24%; }
+.beside tbody th { font-weight: 400; opacity: .7; }
 .beside .same td { opacity: .7; }
 </style>"""
 
@@ -43,15 +44,23 @@ def show() -> None:
     """Draw the page."""
     run = shell.run()
     st.title("Compare")
-    other = _choose_other(run)
-    first, second = named_apart(run, other)
-    axis, metric = _choose_quantity(first, second)
     left, middle, right = st.columns(3)
     with left:
-        recipe = shell.choose_recipe(_shared(first, second, "recipes") or ["balanced"])
+        first, second = (named_by_folder(part) for part in (run, _choose_other(run)))
     with middle:
-        protocol = shell.choose_protocol(_protocols(first, second))
+        axis = _AXES[shell.choose_one("At equal", list(_AXES), key="axis")]
     with right:
+        what = _choose_quantity(axis)
+    places = iter(st.columns(4 if what in _SCORES else 3))
+    metric = what
+    if what in _SCORES:
+        with next(places):
+            metric = f"{what}_{_choose_probe(first, second)}"
+    with next(places):
+        recipe = shell.choose_recipe(_shared(first, second, "recipes") or ["balanced"])
+    with next(places):
+        protocol = shell.choose_protocol(_protocols(first, second))
+    with next(places):
         emotions = shell.choose_emotions(emotion_order([*first.emotions, *second.emotions]))
     chosen = {"metric": metric, "axis": axis, "protocol": protocol, "recipe": recipe}
     table = _differences(first, second, **chosen)
@@ -73,6 +82,7 @@ def show() -> None:
         figure, name="two-runs", alt="One metric of two runs side by side", min_width=shell.WIDE
     )
     st.header("The difference")
+    shown = {*table["emotion"]} & {"all", *emotions}
     apart = st.toggle("One panel for each emotion", key="apart", bind="query-params")
     figure = shell.draw(
         first,
@@ -89,7 +99,7 @@ def show() -> None:
         figure,
         name="difference",
         alt="The difference of two runs with its interval",
-        min_width=shell.panels_width(len(emotions) + 1 if apart else 1),
+        min_width=shell.panels_width(len(shown) if apart else 1),
     )
     st.caption(
         "Every speaker's curve over λ is read at the same bits, or the same distortion, of both "
@@ -121,25 +131,20 @@ def _choose_other(run: RunTables) -> RunTables:
         st.stop()
 
 
-def _choose_quantity(first: RunTables, second: RunTables) -> tuple[str, str]:
-    """Let the reader choose what both are equal in, and what is compared."""
-    left, middle, right = st.columns(3)
-    with left:
-        axis = _AXES[shell.choose_one("At equal", list(_AXES), key="axis")]
+def _choose_quantity(axis: str) -> str:
+    """Let the reader choose what is compared: all but what both are equal in."""
     metrics = [name for name in (*shell.SIMILARITIES, "payload_bits") if name != axis]
-    with middle:
-        what = shell.choose(
-            "Compare",
-            [*metrics, *_SCORES],
-            lambda name: _SCORES.get(name) or compared_words(name),
-            key="what",
-        )
-    if what not in _SCORES:
-        return axis, what
-    with right:
-        probes = [set(shell.table(run, "accuracy")["probe"]) for run in (first, second)]
-        probe = shell.choose_probe(sorted(probes[0] & probes[1]) or ["logistic"])
-    return axis, f"{what}_{probe}"
+    return shell.choose(
+        "Compare",
+        [*metrics, *_SCORES],
+        lambda name: _SCORES.get(name) or compared_words(name),
+        key="what",
+    )
+
+
+def _choose_probe(first: RunTables, second: RunTables) -> str:
+    probes = [set(shell.table(run, "accuracy")["probe"]) for run in (first, second)]
+    return shell.choose_probe(sorted(probes[0] & probes[1]) or ["logistic"])
 
 
 def _shared(first: RunTables, second: RunTables, key: str) -> list[str]:
@@ -190,8 +195,8 @@ def _say(
     """Say what is found at one level, and what speaks against comparing at all."""
     paired = None if table.empty else bool(table["paired"].iloc[0])
     if not table.empty:
-        level = _choose_level(table)
         per = "clip" if _per_clip(first) and _per_clip(second) else "vector"
+        level = _choose_level(table, f"Bits per {per}" if axis != "distortion" else "Distortion")
         said = {
             name: difference_sentence(
                 table,
@@ -220,7 +225,7 @@ def _say(
         st.caption(f":material/info: {shell.text(sentence)}")
 
 
-def _choose_level(table: pd.DataFrame) -> float:
+def _choose_level(table: pd.DataFrame, label: str) -> float:
     """Let the reader choose where the runs are compared in words; the middle to begin with."""
     levels = sorted(set(table["level"]))
     if len(levels) < 2:
@@ -228,7 +233,7 @@ def _choose_level(table: pd.DataFrame) -> float:
     named = {number(level): level for level in levels}
     full = table.loc[table["num_speakers"] == table["num_speakers"].max(), "level"]
     middle = number(sorted(set(full))[len(set(full)) // 2])
-    chosen = st.select_slider("At", list(named), value=middle, key="level", bind="query-params")
+    chosen = st.select_slider(label, list(named), value=middle, key="level", bind="query-params")
     return named[str(chosen)]
 
 

@@ -50,7 +50,7 @@ from quantlab.figures.two_runs_words import (
     cautions,
     compared_words,
     difference_sentence,
-    named_apart,
+    named_by_folder,
     same_corpus,
     settings_beside,
 )
@@ -114,7 +114,7 @@ __all__ = [
     "metric_words",
     "mixing_curves",
     "mixing_simplex",
-    "named_apart",
+    "named_by_folder",
     "number",
     "probe_heatmap",
     "probe_words",

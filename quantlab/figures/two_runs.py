@@ -177,7 +177,6 @@ def two_runs_curves(
                 quantity=metric,
                 dash="dot" if "constant" in label else "dash",
                 above="constant" not in label,
-                at_left=False,
             )
         for stroke, frame in _strokes(rows, emotions, context):
             canvas.curve(
@@ -297,9 +296,7 @@ def difference_curves(
         panel = stroke.name if apart else ""
         if apart or place == 0:
             words = "" if place else _ZERO
-            canvas.level(
-                0.0, label=words, ends=ends, cell=cell, panel=panel, quantity=metric, at_left=apart
-            )
+            canvas.level(0.0, label=words, ends=ends, cell=cell, panel=panel, quantity=metric)
         told = verdict(frame["low"], frame["high"], frame["num_speakers"])
         drawn = replace(
             stroke, symbol=stroke.symbol or "circle", band=_BAND if apart else stroke.band

@@ -1,7 +1,6 @@
 """What is said of two runs: what was found, what speaks against it, and where they differ."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -72,12 +71,9 @@ def pair_context(first: FigureContext, second: FigureContext, *, protocol: str) 
     return FigureContext(notes=(*parts, tested), dark=first.dark)
 
 
-def named_apart(first: RunTables, second: RunTables) -> tuple[RunTables, RunTables]:
-    """Return two runs under names that differ: their folders' where their own are the same."""
-    if first.name != second.name:
-        return first, second
-    pair = [replace(run, summary={**run.summary, "run": run.path.name}) for run in (first, second)]
-    return pair[0], pair[1]
+def named_by_folder(run: RunTables) -> RunTables:
+    """Return a run under its folder's name, which is never that of another run beside it."""
+    return replace(run, summary={**run.summary, "run": run.path.name})
 
 
 def same_corpus(first: RunTables, second: RunTables) -> bool:
@@ -232,17 +228,20 @@ def cautions(
 
 
 def _about_clips(first: RunTables, second: RunTables, axis: str) -> list[str]:
-    if not same_corpus(first, second):
-        scaled = (
-            "z is scaled to each run's own clips, so equal distortion is an equal share of them."
-        )
-        return [f"The corpora differ; {scaled}"] if axis == "distortion" else []
-    sizes = [run.summary.get("num_items") for run in (first, second)]
-    if sizes[0] == sizes[1] or None in sizes:
+    """Say how the clips of both runs are not the same."""
+    if same_corpus(first, second):
+        sizes = [_count(run.summary.get("num_items")) for run in (first, second)]
+        if sizes[0] == sizes[1] or not all(sizes):
+            return []
+        return [
+            f"The runs hold {sizes[0]} and {sizes[1]} clips of one corpus: a speaker's means are "
+            "over different clips in each."
+        ]
+    if axis != "distortion":
         return []
-    counts = f"{sizes[0]:,} and {counted(int(sizes[1] or 0), 'clip')}"
     return [
-        f"The runs hold {counts} of one corpus: a speaker's means are over different clips in each."
+        "The corpora differ, and z is scaled to each one's own clips: equal distortion is an equal "
+        "share of each one's own variance."
     ]
 
 
@@ -307,9 +306,9 @@ def _settings(run: RunTables) -> dict[str, str]:
         "mode": str(told.get("mode") or ""),
         "training vectors of a codebook": _count(told.get("num_training_vectors")),
         "λ": _ladder(told.get("ladder")),
-        "codebooks": joined([recipe_words(str(name)) for name in told.get("recipes") or []]),
-        "probes": joined([probe_words(str(name)) for name in told.get("probes") or []]),
-        "seeds": joined([str(seed) for seed in told.get("seeds") or []]),
+        "codebooks": joined([recipe_words(name) for name in _names(told, "recipes")]),
+        "probes": joined([probe_words(name) for name in _names(told, "probes")]),
+        "seeds": joined(_names(told, "seeds")),
         "tested on": joined([protocol_words(name) for name in run.protocols]),
         "missing": joined(run.notes),
         "quantlab": str(versions.get("quantlab") or ""),
@@ -320,6 +319,11 @@ def _settings(run: RunTables) -> dict[str, str]:
         "made": str(made.get("when") or "")[:16].replace("T", " "),
         "study and data": str(told.get("fingerprint") or "")[:12],
     }
+
+
+def _names(told: Mapping[str, Any], key: str) -> list[str]:
+    found = told.get(key)
+    return [str(name) for name in found] if isinstance(found, list) else []
 
 
 def _count(value: object) -> str:
@@ -358,8 +362,7 @@ def _shape(told: Mapping[str, Any]) -> str:
 
 
 def _ladder(ladder: object) -> str:
-    if not isinstance(ladder, Sequence) or not ladder:
-        return ""
-    lams = [float(lam) for lam in ladder]
-    finite = [lam for lam in lams if math.isfinite(lam)]
-    return f"{len(lams)} from {number(min(finite))} to {number(max(finite))}" if finite else ""
+    lams = (
+        [lam for lam in ladder if isinstance(lam, int | float)] if isinstance(ladder, list) else []
+    )
+    return f"{len(lams)} from {number(min(lams))} to {number(max(lams))}" if lams else ""
