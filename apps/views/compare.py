@@ -30,7 +30,8 @@ from views import shell
 _AXES = {"bits": "payload_bits", "distortion": "distortion"}
 _SCORES = {"recall": "recall of each emotion", "uar": "mean recall"}
 _STYLE = """<style>
-.beside { border-collapse: collapse; width: 100%; table-layout: fixed; font-size: .88rem; line-height: 1.35; }
+.beside { border-collapse: collapse; width: 100%; table-layout: fixed;
+  font-size: .88rem; line-height: 1.35; }
 .beside th, .beside td { text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0;
   border-bottom: 1px solid rgba(128, 136, 150, .25); overflow-wrap: anywhere; }
 .beside thead th { font-weight: 600; }
