@@ -299,6 +299,7 @@ def test_what_cannot_be_told_is_not_claimed() -> None:
     welch = said(made(num_speakers=4, num_first=4, num_second=9, paired=False))
     assert "cannot tell over all clips: 4 speakers in one run" in welch
     assert said(made(), level=21.0) == ""
+    assert said(made(level=1234.25), level=1234.25).startswith("At 1,234.25 bits per clip")
     assert said(made(), emotion="sad") == ""
 
 

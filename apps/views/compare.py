@@ -29,6 +29,7 @@ from views import shell
 
 _AXES = {"bits": "payload_bits", "distortion": "distortion"}
 _SCORES = {"recall": "recall of each emotion", "uar": "mean recall"}
+_DIGITS = 6  # levels are round numbers, and none may look like its neighbour
 _STYLE = """<style>
 .beside { border-collapse: collapse; width: 100%; table-layout: fixed;
   font-size: .88rem; line-height: 1.35; }
@@ -228,12 +229,14 @@ def _say(
 
 def _choose_level(table: pd.DataFrame, label: str) -> float:
     """Let the reader choose where the runs are compared in words; the middle to begin with."""
-    levels = sorted(set(table["level"]))
+    whole = table.loc[table["emotion"] == "all"]
+    rows = table if whole.empty else whole
+    levels = sorted(set(rows["level"]))
     if len(levels) < 2:
         return levels[0]
-    named = {number(level): level for level in levels}
-    full = table.loc[table["num_speakers"] == table["num_speakers"].max(), "level"]
-    middle = number(sorted(set(full))[len(set(full)) // 2])
+    named = {number(level, digits=_DIGITS): level for level in levels}
+    full = rows.loc[rows["num_speakers"] == rows["num_speakers"].max(), "level"]
+    middle = number(sorted(set(full))[len(set(full)) // 2], digits=_DIGITS)
     chosen = st.select_slider(label, list(named), value=middle, key="level", bind="query-params")
     return named[str(chosen)]
 

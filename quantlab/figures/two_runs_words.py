@@ -120,9 +120,8 @@ def difference_sentence(
     row = records(rows)[0]
     first, second = names
     over = "all clips" if emotion == ALL else f"{emotion} clips"
-    at = f"At {number(level)} bits per {per}" if row["axis"] == _BITS else (
-        f"At a distortion of {number(level)}"
-    )  # fmt: skip
+    place = number(level, digits=6)
+    at = f"At {place} bits per {per}" if row["axis"] == _BITS else f"At a distortion of {place}"
     few, who = _who(row)
     told = str(verdict(row["low"], row["high"], row["num_speakers"]))
     if told in ("above", "below"):

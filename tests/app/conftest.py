@@ -12,7 +12,12 @@ from streamlit.testing.v1 import AppTest
 from tests.synthetic_run import shared_run
 
 EXPLORER = Path(__file__).resolve().parents[2] / "apps" / "explorer.py"
-PAGES = {"overview": "", "emotions": "views/emotions.py", "biased": "views/biased.py"}
+PAGES = {
+    "overview": "",
+    "emotions": "views/emotions.py",
+    "biased": "views/biased.py",
+    "compare": "views/compare.py",
+}
 
 OpenPage = Callable[..., AppTest]
 
