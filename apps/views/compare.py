@@ -63,7 +63,8 @@ def show() -> None:
     with next(places):
         protocol = shell.choose_protocol(_protocols(first, second))
     with next(places):
-        emotions = shell.choose_emotions(emotion_order([*first.emotions, *second.emotions]))
+        either = emotion_order([*first.emotions, *second.emotions])
+        emotions = emotion_order(shell.choose_emotions(either))
     chosen = {"metric": metric, "axis": axis, "protocol": protocol, "recipe": recipe}
     table = _differences(first, second, **chosen)
     _say(first, second, table, metric=metric, axis=axis, emotions=emotions)
@@ -101,7 +102,7 @@ def show() -> None:
         figure,
         name="difference",
         alt="The difference of two runs with its interval",
-        min_width=shell.panels_width(len(shown) if apart else 1),
+        min_width=shell.panels_width(len(shown)) if apart else shell.PLAIN,
     )
     st.caption(
         "Every speaker's curve over λ is read at the same bits, or the same distortion, of both "

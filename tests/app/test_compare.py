@@ -202,6 +202,20 @@ def test_a_single_run_says_what_to_type(runs: Path, open_page: OpenPage) -> None
     assert "unfinished is not analysed yet" in app.info[0].value.replace("\\", "")
 
 
+def test_without_an_analysed_run_the_page_says_what_to_type(
+    open_page: OpenPage, spoilt: Path
+) -> None:
+    shutil.rmtree(spoilt / "demo" / "analysis")
+    app = open_page("compare")
+    assert [problem.value for problem in app.exception] == []
+    assert "quantlab sweep" in app.error[0].value
+    for name in ("demo", "other", "small"):
+        shutil.rmtree(spoilt / name)
+    app = sound(open_page("compare"))
+    assert "make demo" in app.info[0].value
+    assert charts(app) == []
+
+
 @pytest.mark.parametrize("run", ["demo", "other"])
 def test_runs_from_before_say_what_to_type(open_page: OpenPage, spoilt: Path, run: str) -> None:
     (spoilt / run / "analysis" / "speakers.parquet").unlink()
