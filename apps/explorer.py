@@ -20,6 +20,7 @@ _PAGES = {
         ("similarity", "Similarity and accuracy", "show_chart"),
         ("rate", "Rate", "compress"),
         ("drift", "Drift", "moving"),
+        ("compare", "Compare", "difference"),
     ],
     "Codebooks": [
         ("biased", "Biased codebooks", "filter_alt"),

@@ -5,6 +5,7 @@ constant at large λ), and the tables are made by `quantlab.analysis.summarise` 
 that figures and pages are tested on what a sweep would leave behind.
 """
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +54,8 @@ def build_run(
         ignore_index=True,
     )
     tables = summarise(rows, emotions=emotions)
-    for table in ("similarity", "rate", "accuracy", "confusion", "attraction", "control"):
-        write(folder, table, getattr(tables, table))
+    for part in dataclasses.fields(tables):
+        write(folder, part.name, getattr(tables, part.name))
     write(folder, "references", study.references())
     write(folder, "limits", study.limits())
     studies = study_tables(

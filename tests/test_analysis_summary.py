@@ -206,6 +206,56 @@ def test_control_pairs_items_of_equal_bits_with_those_of_one_lam(conditions, sum
         assert_row_is(row, expected, both.rename(columns={"speaker_x": "speaker"}))
 
 
+def test_speakers_hold_each_ones_own_means(rows, conditions, summary):
+    table = summary.speakers
+    assert list(table.columns) == [*KEYS, "metric", "emotion", "speaker", "value", "num_items"]
+    assert set(table["method"]) == {"codec"}
+    for row in table.itertuples():
+        part = of_emotion(condition_of(conditions, row), row.emotion)
+        part = part[part["speaker"] == row.speaker]
+        assert row.num_items == part["item"].nunique()
+        if row.metric == "payload_bits":
+            expected = (1.01 * part["code_length_bits"] / part["num_frames"]).mean()
+        elif row.metric.startswith("recall_"):
+            assert row.emotion != "all"
+            predicted = part[row.metric.replace("recall_", "probe_")]
+            expected = (predicted == row.emotion).mean()
+        elif row.metric.startswith("uar_"):
+            assert row.emotion == "all"
+            predicted = part[row.metric.replace("uar_", "probe_")]
+            right = predicted == part["emotion"]
+            expected = right.groupby(part["emotion"]).mean().mean()
+        else:
+            expected = part[row.metric].mean()
+        assert row.value == pytest.approx(expected)
+    coded = rows[rows["method"] == "codec"]
+    cells = coded.groupby([*KEYS[:2], "lam", "speaker"])
+    metrics = len(METRICS) + 1
+    of_emotions = int(cells["emotion"].nunique().sum())
+    assert len(table) == metrics * (len(cells) + of_emotions) + 2 * (len(cells) + of_emotions)
+
+
+def test_means_of_speakers_weighed_by_items_are_those_of_the_set(summary):
+    keys = [*KEYS, "metric", "emotion"]
+    table = summary.speakers[summary.speakers["metric"].isin(METRICS)]
+    weighed = table.assign(total=table["value"] * table["num_items"])
+    sums = weighed.groupby(keys)[["total", "num_items"]].sum()
+    whole = summary.similarity.set_index(keys)["value"].reindex(sums.index)
+    np.testing.assert_allclose(sums["total"] / sums["num_items"], whole, atol=1e-12)
+
+
+def test_speakers_have_code_length_where_nothing_was_written(rows):
+    unwritten = rows.assign(set_payload_bits=np.nan)
+    table = summarise(unwritten, emotions=EMOTIONS).speakers
+    paid = table[(table["metric"] == "payload_bits") & (table["emotion"] == "all")]
+    assert len(paid) > 0
+    for row in paid[paid["protocol"] == "text"].itertuples():
+        own = (rows["protocol"] == "text") & (rows["recipe"] == row.recipe)
+        own &= (rows["method"] == "codec") & (rows["lam"] == row.lam)
+        part = rows[own & (rows["speaker"] == row.speaker)]
+        assert row.value == pytest.approx((part["code_length_bits"] / part["num_frames"]).mean())
+
+
 def test_a_sweep_without_rate_control_has_no_control(rows):
     kept = rows[rows["method"] != "rate_controlled"]
     found = summarise(kept, emotions=EMOTIONS).control

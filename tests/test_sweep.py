@@ -144,6 +144,20 @@ def test_analysis_is_written(finished: RunFolder) -> None:
         for kind in ("raw", "centred")
         for over in ("means", "frames")
     }
+    speakers = read_table(finished.analysis / "speakers.parquet")
+    assert tuple(speakers.columns) == (
+        "protocol", "recipe", "method", "lam", "metric", "emotion", "speaker", "value", "num_items",
+    )  # fmt: skip
+    assert speakers["speaker"].nunique() == summary["protocols"]["speaker"]["num_speakers"]
+    assert {"cos_centred_frames", "payload_bits", "uar_logistic"} <= set(speakers["metric"])
+    of_set = read_table(finished.analysis / "similarity.parquet")
+    keys = ["protocol", "recipe", "method", "lam", "metric", "emotion"]
+    own = speakers[speakers["metric"] == "distortion"].assign(
+        total=lambda table: table["value"] * table["num_items"]
+    )
+    sums = own.groupby(keys)[["total", "num_items"]].sum()
+    whole = of_set.set_index(keys)["value"].reindex(sums.index)
+    assert (sums["total"] / sums["num_items"]).to_numpy() == pytest.approx(whole.to_numpy())
 
 
 def test_payload_and_file_are_those_of_the_stream_that_is_written(finished: RunFolder) -> None:

@@ -23,6 +23,7 @@ from quantlab.analysis.bootstrap import wild_cluster_bootstrap
 from quantlab.analysis.claims import MIN_CLUSTERS, holm, p_value, verdict
 from quantlab.analysis.dci_controls import DCI_CONTROLS, DCI_METRICS, dci_table
 from quantlab.analysis.dependence import SharedBits, gaussian_information, information_table
+from quantlab.analysis.difference import DIFFERENCE_COLUMNS, difference_table
 from quantlab.analysis.disentanglement import (
     PUBLISHED_TREES,
     QUICK_TREES,
@@ -138,6 +139,7 @@ __all__ = [
     "CRITERIA",
     "DCI_CONTROLS",
     "DCI_METRICS",
+    "DIFFERENCE_COLUMNS",
     "LEAKAGE_PROBES",
     "LINEAR_KINDS",
     "MAP_KINDS",
@@ -204,6 +206,7 @@ __all__ = [
     "dci_intervals",
     "dci_scores",
     "dci_table",
+    "difference_table",
     "displacement",
     "distortion",
     "entropy_bits",

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from quantlab.analysis.rows import ALL, CodedRows, payload_bits, predicted_codes
+from quantlab.analysis.rows import ALL, CodedRows, paid_bits, predicted_codes
 from quantlab.analysis.statistics import Intervals, jackknife_intervals, quotient
 from quantlab.errors import InputError
 
@@ -264,10 +264,7 @@ class ItemTable:
     def _numbers(self, column: str) -> np.ndarray:
         if column != PAYLOAD:
             return self._coded.numbers(column)
-        coded = self._coded
-        charged = quotient(coded.numbers("code_length_bits"), coded.numbers("num_frames"))
-        written = payload_bits(coded)
-        return np.where(np.isnan(written), charged, written)
+        return paid_bits(self._coded)
 
     def _labels(self, probe: str) -> np.ndarray:
         """Return a probe's answers as codes of emotions for the rows of the protocol."""

@@ -272,6 +272,24 @@ def payload_bits(coded: CodedRows) -> np.ndarray:
     return quotient(shared, coded.numbers("num_frames"))
 
 
+def paid_bits(coded: CodedRows) -> np.ndarray:
+    """Return the payload of each row per vector, the code length where nothing was written.
+
+    Parameters
+    ----------
+    coded : CodedRows
+        The rows.
+
+    Returns
+    -------
+    np.ndarray, float64, shape [R]
+        NaN where a method has no code.
+    """
+    written = payload_bits(coded)
+    charged = quotient(coded.numbers("code_length_bits"), coded.numbers("num_frames"))
+    return np.where(np.isnan(written), charged, written)
+
+
 def _demand(rows: pd.DataFrame, columns: Sequence[str]) -> None:
     """Refuse rows without these columns."""
     missing = [name for name in columns if name not in rows.columns]

@@ -26,6 +26,7 @@ from quantlab.analysis.rows import (
     payload_bits,
     predicted_codes,
 )
+from quantlab.analysis.speakers import speaker_table
 from quantlab.analysis.statistics import Intervals, jackknife_intervals, quotient
 
 SIMILARITY_METRICS = (
@@ -91,6 +92,9 @@ class Summary:
         much on average: keys metric, emotion. Metrics are those of `similarity`, "payload_bits" per
         vector, and for each probe "recall_<probe>", the share of items that it recognises. Without
         rows where a sweep has no such items.
+    speakers : pd.DataFrame
+        Each speaker's own means under the rate-aware codec, as `speaker_table` returns them: keys
+        metric, emotion, speaker. Without intervals; what two runs are compared by.
     """
 
     similarity: pd.DataFrame
@@ -99,6 +103,7 @@ class Summary:
     confusion: pd.DataFrame
     attraction: pd.DataFrame
     control: pd.DataFrame
+    speakers: pd.DataFrame
 
 
 def summarise(rows: pd.DataFrame, *, emotions: Sequence[str]) -> Summary:
@@ -131,6 +136,7 @@ def summarise(rows: pd.DataFrame, *, emotions: Sequence[str]) -> Summary:
         confusion=confusion,
         attraction=_attraction(coded),
         control=_control(coded),
+        speakers=speaker_table(coded, metrics=SIMILARITY_METRICS),
     )
 
 

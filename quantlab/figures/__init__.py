@@ -61,6 +61,15 @@ from quantlab.figures.run_map import RunMap
 from quantlab.figures.runs import RunEntry, RunTables, list_runs, run_stamp
 from quantlab.figures.spectrogram import Spectrogram, spectrogram_panels
 from quantlab.figures.stages import stage_curves
+from quantlab.figures.two_runs import difference_curves, rows_over, two_runs_curves
+from quantlab.figures.two_runs_words import (
+    cautions,
+    compared_words,
+    difference_sentence,
+    named_by_folder,
+    same_corpus,
+    settings_beside,
+)
 from quantlab.figures.verdicts import read_verdicts, verdicts_table
 from quantlab.figures.words import (
     axis_words,
@@ -100,12 +109,16 @@ __all__ = [
     "biased_classes",
     "biased_matrix",
     "biased_panel",
+    "cautions",
     "claims_forest",
     "clip_map",
     "clip_path_curves",
+    "compared_words",
     "confusion_heatmap",
     "control_curves",
     "conversion_effect",
+    "difference_curves",
+    "difference_sentence",
     "displacement_bars",
     "displacement_curves",
     "drift_map",
@@ -136,6 +149,7 @@ __all__ = [
     "mixing_simplex",
     "mixture_angles",
     "moved_table",
+    "named_by_folder",
     "number",
     "pair_words",
     "player_data",
@@ -158,12 +172,16 @@ __all__ = [
     "reduction_panels",
     "routes_curves",
     "routing_curves",
+    "rows_over",
     "run_stamp",
+    "same_corpus",
+    "settings_beside",
     "similarity_curves",
     "similarity_heatmap",
     "spectrogram_panels",
     "stage_curves",
     "template",
+    "two_runs_curves",
     "verdicts_table",
     "write_model_report",
     "write_report",

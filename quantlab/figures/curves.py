@@ -66,7 +66,7 @@ def similarity_curves(
         return _nothing(context, title, recipe)
     axis = LamAxis.of(rows["lam"])
     canvas = Canvas(title=title, context=with_protocol(context, protocol), panel_height=420)
-    for value, label in _levels(metric, references):
+    for value, label in reference_levels(metric, references):
         canvas.level(
             value,
             label=label,
@@ -88,12 +88,12 @@ def similarity_curves(
         )
     canvas.lam_axis(axis, cell=(1, 1))
     canvas.x_axis(title=LAM_TITLE)
-    marks = [value for value, _ in _levels(metric, references)]
+    marks = [value for value, _ in reference_levels(metric, references)]
     canvas.y_axis(title=metric_words(metric), range=fit_range(rows, around=marks))
     return canvas.figure()
 
 
-def _levels(metric: str, references: pd.DataFrame | None) -> list[tuple[float, str]]:
+def reference_levels(metric: str, references: pd.DataFrame | None) -> list[tuple[float, str]]:
     """Return reference values of a similarity metric with their labels."""
     known = {} if references is None else references.set_index("metric")["value"].to_dict()
     levels = []

@@ -41,8 +41,12 @@ def empty_figure(sentence: str, *, context: FigureContext, title: str = "") -> g
     plotly.graph_objects.Figure
     """
     height = 260
+    # A folder's name must not be broken at its hyphens: it is there to be copied.
+    lines = textwrap.wrap(
+        _commands_in_bold(sentence), 84, break_on_hyphens=False, break_long_words=False
+    )
     note = {
-        "text": "<br>".join(textwrap.wrap(_commands_in_bold(sentence), 84) or [""]),
+        "text": "<br>".join(lines or [""]),
         "x": 0.5,
         "y": 0.5,
         "xref": "paper",

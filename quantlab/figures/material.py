@@ -1,6 +1,6 @@
 """All that sentences, sections and reports about a run are written from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import pandas as pd
 
@@ -59,7 +59,8 @@ class Material:
     @classmethod
     def of(cls, run: RunTables) -> "Material":
         """Read a run's tables; a missing one is taken as empty, a damaged one raises."""
-        tables = {name: _table(run, name) for name in TABLES}
+        own = {part.name for part in fields(cls)}
+        tables = {name: _table(run, name) for name in TABLES if name in own}
         found = run.protocols
         protocol = _PROTOCOL if _PROTOCOL in found or not found else found[0]
         lam = half_lam(tables["similarity"], metric=METRIC, protocol=protocol)

@@ -25,6 +25,7 @@ TableName = Literal[
     "stages",
     "mixing",
     "routes",
+    "speakers",
 ]
 TABLES: tuple[TableName, ...] = get_args(TableName)
 
@@ -51,6 +52,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "stages": ("protocol", "recipe", "stage", *_MEASURED, "chance"),
     "mixing": ("protocol", "pair", "way", "weight", "lam", "metric", *_VALUES),
     "routes": ("protocol", "target", "route", "lam", "metric", *_VALUES),
+    "speakers": (*_KEYS, "metric", "emotion", "speaker", "value", "num_items"),
 }
 OPTIONAL: tuple[TableName, ...] = TABLES[TABLES.index("references") :]
 """Tables that are empty where a run lacks them."""

@@ -48,8 +48,8 @@ def write_analysis(
     """
     rows = read_table(work.folder.sweep)
     tables = summarise(rows, emotions=work.emotions)
-    for name in ("similarity", "rate", "accuracy", "confusion", "attraction", "control"):
-        _write(work, name, getattr(tables, name))
+    for part in dataclasses.fields(tables):
+        _write(work, part.name, getattr(tables, part.name))
     if work.judge:
         found = science(rows, emotions=work.emotions, probe=work.judge, beside=_beside(work))
         for part in dataclasses.fields(found):
