@@ -1,6 +1,7 @@
 """The maps of a run: what they hold, that they are kept, and how they are drawn."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 from quantlab.codebooks import Codec
 from quantlab.embedders import open_set
 from quantlab.errors import InputError, IntegrityError
-from quantlab.figures import FigureContext, MapView, RunMap, drift_map, figure_data, read_map
-from quantlab.sweep import class_means, sweep, train
+from quantlab.figures import FigureContext, MapView, RunMap, drift_map, figure_data
+from quantlab.sweep import MapSettings, RunFolder, class_means, sweep, train
 from tests.small_study import EMOTIONS, make_run
 
 
@@ -59,6 +60,26 @@ def test_maps_are_kept_by_a_second_sweep(swept: Path) -> None:
     assert card.stat().st_mtime_ns == before
 
 
+def test_a_recipe_that_lacks_a_fold_is_not_on_the_map(swept: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(swept, copy)
+    folds = sorted((copy / "codecs" / "biased-sad" / "folds").glob("speaker-*"))
+    shutil.rmtree(folds[0])
+    sweep(copy, progress=False)
+    assert RunMap.open(copy).recipes == ["balanced", "biased:happy", "biased:neutral"]
+
+
+def test_maps_that_are_no_longer_asked_for_are_gone(swept: Path, tmp_path: Path) -> None:
+    copy = RunFolder(tmp_path / "run")
+    shutil.copytree(swept, copy.path)
+    study = copy.read_study()
+    without = study.model_copy(update={"maps": MapSettings(max_items=0)})
+    copy.write_study(without)
+    sweep(copy.path, progress=False)
+    with pytest.raises(InputError, match="no maps"):
+        RunMap.open(copy.path)
+
+
 def test_the_map_is_drawn_with_a_frame_for_each_lam_and_exported(swept: Path) -> None:
     found = RunMap.open(swept)
     view = MapView(
@@ -73,7 +94,6 @@ def test_the_map_is_drawn_with_a_frame_for_each_lam_and_exported(swept: Path) ->
     of_sad = (found.items["emotion"] == "sad").to_numpy()
     wanted = view.places.of("balanced", "codec")[-1, of_sad]
     np.testing.assert_allclose(last["value"].to_numpy(), wanted.T.ravel(), rtol=1e-6)
-    assert "way to the mean" in read_map(view, lam=0.0)
 
 
 def test_missing_and_damaged_maps_say_what_to_type(swept: Path, tmp_path: Path) -> None:

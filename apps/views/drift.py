@@ -17,7 +17,7 @@ from quantlab.figures import (
     map_words,
     method_words,
     moved_table,
-    read_map,
+    protocol_words,
 )
 from views import choices, clips, shell
 
@@ -75,10 +75,11 @@ def _draw_map(run: RunTables, found: RunMap, chosen: tuple[Any, ...], lam: float
         select=True,
     )  # fmt: skip
     st.caption(
-        f"{_KINDS[kind]} {shell.text(read_map(view, lam=lam))} Faint: clean clips. Each clip was "
-        "quantized by a codebook trained without its speaker. The slider under the map moves "
-        "without the server; λ above says where it begins. A map is a picture: claims are "
-        "computed from all dimensions. Click a point to hear it."
+        f"{_KINDS[kind]} Faint: clean clips. Each clip was quantized by a codebook trained on "
+        f"clips of others ({protocol_words(str(found.card.get('protocol') or 'speaker'))}). The "
+        "slider under the map moves without the server; λ above says where it begins. A map is a "
+        "picture: how far clips went is measured in all dimensions, under Displacement. Click a "
+        "point to hear it."
     )
     if event:
         _show_clip(run, view, event)

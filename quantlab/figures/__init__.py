@@ -38,7 +38,7 @@ from quantlab.figures.information import information_curves
 from quantlab.figures.limits import LIMITED, limit_curves
 from quantlab.figures.listening import conversion_effect, listening_curves
 from quantlab.figures.listening_page import Sound, listening_page
-from quantlab.figures.map_view import MapView, map_words, moved_table, read_map
+from quantlab.figures.map_view import MapView, map_words, moved_table
 from quantlab.figures.mixing import (
     mixing_curves,
     mixing_pairs,
@@ -161,7 +161,6 @@ __all__ = [
     "published_curves",
     "published_table",
     "rate_curves",
-    "read_map",
     "read_middle",
     "read_mixing",
     "read_verdicts",

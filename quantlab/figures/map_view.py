@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from quantlab.figures.run_map import MapPlaces
-from quantlab.figures.words import emotion_order, lam_text, method_words, number, plain
+from quantlab.figures.words import method_words, number, plain
 
 NEUTRAL = "neutral"
 _KIND_WORDS = {
@@ -60,22 +60,6 @@ def map_words(kind: str) -> str:
 def made_words(method: str) -> str:
     """Say what made the points of a map, e.g. "quantized"."""
     return "quantized" if method == "codec" else method_words(method)
-
-
-def read_map(view: MapView, *, lam: float) -> str:
-    """Say how far along the ways to neutral and to the mean the centroids lie on the map; HTML."""
-    step = int(np.abs(view.lams - lam).argmin())
-    labels = view.items["emotion"].astype(str).to_numpy()
-    clean, after = view.places.clean, view.places.of(view.recipe, view.method)[step]
-    parts = []
-    for name in emotion_order(labels):
-        rows = labels == name
-        way = view.places.mean - clean[rows].mean(axis=0)
-        moved = (after[rows] - clean[rows]).mean(axis=0)
-        if (length := float(way @ way)) > 0:
-            parts.append(f"{plain(name)} {number(float(moved @ way) / length, digits=2)}")
-    at = lam_text(float(view.lams[step]))
-    return f"At {at}, the centroids went this share of their way to the mean: {', '.join(parts)}."
 
 
 def moved_table(view: MapView, row: int) -> Mapping[str, str]:

@@ -106,12 +106,17 @@ class RunTables:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Warnings that belong under every title: trials that are missing or failed."""
+        """Warnings that belong under every title: what the embedder knew, and `trial_notes`."""
+        return (*self.provenance_notes, *self.trial_notes)
+
+    @property
+    def trial_notes(self) -> tuple[str, ...]:
+        """Trials that are missing or failed; another sweep may mend that."""
         trials = mapping(self.summary, "trials")
         done, total, failed = (int(trials.get(key) or 0) for key in ("done", "total", "failed"))
         notes = [f"partial: {done} of {total} trials"] if done < total else []
         notes += [f"{counted(failed, 'trial')} failed"] if failed else []
-        return (*self.provenance_notes, *notes)
+        return tuple(notes)
 
     @property
     def provenance_notes(self) -> tuple[str, ...]:
@@ -257,8 +262,8 @@ def _entry(path: Path) -> RunEntry:
     if missing:
         hint = f"{path} lacks {joined(missing)}; type `quantlab sweep {path}`"
         return RunEntry(path.name, path, "partial", hint)
-    if run.notes:
-        hint = f"{joined(run.notes)}; type `quantlab sweep {path}` to go on"
+    if run.trial_notes:
+        hint = f"{joined(run.trial_notes)}; type `quantlab sweep {path}` to go on"
         return RunEntry(path.name, path, "partial", hint)
     return RunEntry(path.name, path, "ready")
 

@@ -55,15 +55,11 @@ def write_maps(
     bool
         Whether maps were made.
     """
-    if not settings.kinds or not settings.max_items:
+    card = work.folder.maps / "card.json"
+    tasks = _whole_recipes(work, tuple(ladder)) if settings.kinds and settings.max_items else []
+    if not tasks:
+        card.unlink(missing_ok=True)  # maps of earlier codecs are none of this study
         return False
-    seed = work.study.seeds[0]
-    tasks = [
-        codec_task(work, recipe, fold, seed, tuple(ladder))
-        for fold in _folds(work)
-        for recipe in work.recipes
-    ]
-    tasks = [task for task in tasks if task.finished]
     identity = fingerprint(
         {
             "format": _FORMAT,
@@ -73,13 +69,24 @@ def write_maps(
             "mode": work.study.mode,
         }
     )
-    card = work.folder.maps / "card.json"
-    if not tasks or _identity_of(card) == identity:
+    if _identity_of(card) == identity:
         return False
     card.unlink(missing_ok=True)  # what follows is whole only when it is there again
     described = _Maps(work, settings, tasks).write(progress=progress)
     write_json(card, {"format": _FORMAT, "identity": identity, "lams": list(ladder), **described})
     return True
+
+
+def _whole_recipes(work: Workspace, ladder: tuple[float, ...]) -> list[CodecTask]:
+    """Return the first seed's codecs of every recipe that has one for each fold.
+
+    A recipe that lacks a fold would leave that fold's items without a place.
+    """
+    seed, found = work.study.seeds[0], []
+    for recipe in work.recipes:
+        tasks = [codec_task(work, recipe, fold, seed, ladder) for fold in _folds(work)]
+        found += tasks if all(task.finished for task in tasks) else []
+    return found
 
 
 def _identity_of(card: Any) -> str:
