@@ -116,6 +116,13 @@ def test_unfinished_sweeps_say_so(run: Path) -> None:
     assert list_runs(run.parent)[0].state == "partial"
 
 
+def test_a_whole_run_on_clips_that_the_embedder_knew_is_ready_and_says_so(run: Path) -> None:
+    file = run / "analysis" / "summary.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"num_seen": 12}))
+    assert RunTables.open(run).notes == ("seen by the embedder: 12 clips",)
+    assert list_runs(run.parent)[0].state == "ready"
+
+
 def test_a_summary_with_odd_fields_is_still_read(run: Path) -> None:
     odd = {"emotions": ["sad"], "protocols": ["x"], "trials": 3, "embedder": None, "run": ""}
     (run / "analysis" / "summary.json").write_text(json.dumps(odd))

@@ -1,7 +1,10 @@
 """A clip of the reader's own: upload, numbers, downloads; faults; nothing shared or kept."""
 
 import io
+import os
+import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,14 +76,40 @@ def test_clips_that_cannot_be_used_are_explained(
     assert titles(app) == []
 
 
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND
+_opened: list[str] = []
+_watching = False
+
+
+def _watch(event: str, given: tuple) -> None:
+    if _watching and event == "open" and isinstance(given[0], str) and given[2] & _WRITING:
+        _opened.append(given[0])
+
+
+@pytest.fixture
+def written() -> Iterator[list[str]]:
+    """The files that this process opens for writing meanwhile."""
+    global _watching
+    if not hasattr(_watch, "hooked"):
+        sys.addaudithook(_watch)
+        _watch.hooked = True
+    _opened.clear()
+    _watching = True
+    yield _opened
+    _watching = False
+
+
 def test_nothing_of_an_upload_is_written(
-    open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_page: OpenPage, tmp_path: Path, written: list[str]
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    app = open_page("clip")
-    before = sorted(path for path in tmp_path.rglob("*"))
-    give(app, voice())
-    assert sorted(path for path in tmp_path.rglob("*")) == before
+    content = voice()
+    give(open_page("clip"), content)
+    part = content[20_000:20_064]
+    holding = [name for name in written if Path(name).is_file() and part in Path(name).read_bytes()]
+    assert holding == []
+    # The watch sees a file that does hold the clip.
+    (tmp_path / "kept.wav").write_bytes(content)
+    assert written[-1] == str(tmp_path / "kept.wav")
 
 
 def test_the_archive_of_a_reference_holds_arrays_and_card() -> None:
