@@ -17,7 +17,6 @@ from quantlab.figures import (
 )
 from views import choices, shell
 
-VIEWS = ("Panel", "Codebook × emotion", "Codebook as classifier")
 _TABLES = ("similarity", "attraction")
 _QUANTITIES = {
     "similarity": "similarity",
@@ -32,12 +31,12 @@ def show() -> None:
     run = shell.run()
     st.title("Biased codebooks")
     st.write("Each codebook was trained on one emotion only. What does it do to the others?")
-    view = choices.choose_one("View", VIEWS, key="view")
-    {
+    views = {
         "Panel": _panel,
         "Codebook × emotion": _matrix,
         "Codebook as classifier": _classifier,
-    }[view](run)
+    }
+    choices.choose_view(views, run)
 
 
 def _panel(run: RunTables) -> None:

@@ -3,10 +3,11 @@
 What does not fit the run is dropped by Streamlit, and the URL is cleaned.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from quantlab.figures import (
     RunTables,
@@ -108,6 +109,45 @@ def choose_number(label: str, values: Sequence[float], *, default: float, key: s
         return named.get(nearest, default)
     chosen = st.select_slider(label, list(named), value=nearest, key=key, bind="query-params")
     return named[str(chosen)]
+
+
+def choose_view(views: Mapping[str, Callable[[RunTables], None]], run: RunTables) -> None:
+    """Let the reader choose one view of a page, and draw it."""
+    views[choose_one("View", list(views), key="view")](run)
+
+
+def choose_tested(
+    run: RunTables, table: pd.DataFrame, places: Sequence[DeltaGenerator]
+) -> tuple[str, str]:
+    """Let the reader choose a codebook of a table, and which clips it is tested on.
+
+    Parameters
+    ----------
+    run : RunTables
+        The run.
+    table : pd.DataFrame
+        With the columns recipe and protocol.
+    places : sequence of two containers
+        Where both choices stand.
+
+    Returns
+    -------
+    tuple of str
+        Recipe and protocol.
+    """
+    with places[0]:
+        recipe = choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+    with places[1]:
+        protocol = choose_protocol(protocols_of(run, table.loc[table["recipe"] == recipe]))
+    return recipe, protocol
+
+
+def choose_whose(run: RunTables, *others: tuple[str, str]) -> str:
+    """Let the reader choose whose embeddings are shown: given words first, then each emotion."""
+    named = {**dict(others), "all clips": "all", **{f"{name} clips": name for name in run.emotions}}
+    first = others[0][1] if others else "all"
+    who = st.selectbox("Whose embeddings", list(named), key="clips", bind="query-params")
+    return named.get(who or "", first)
 
 
 def choose_one(label: str, options: Sequence[str], *, key: str) -> str:

@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from quantlab.analysis import difference_table
-from quantlab.errors import QuantlabError
 from quantlab.figures import (
     RunTables,
     cautions,
@@ -16,7 +15,6 @@ from quantlab.figures import (
     difference_curves,
     difference_sentence,
     emotion_order,
-    list_runs,
     named_by_folder,
     number,
     rows_over,
@@ -115,7 +113,7 @@ def show() -> None:
 
 def _choose_other(run: RunTables) -> RunTables:
     """Let the reader choose the second run; stop with advice where there is none."""
-    entries = [entry for entry in list_runs(shell.root()) if entry.path != run.path]
+    entries = [entry for entry in shell.runs() if entry.path != run.path]
     ready = {entry.name: entry for entry in entries if entry.state in ("ready", "partial")}
     if not ready:
         hints = "".join(f"\n\n{shell.text(entry.hint)}" for entry in entries)
@@ -127,11 +125,7 @@ def _choose_other(run: RunTables) -> RunTables:
         )
         st.stop()
     name = st.selectbox("With the run", list(ready), key="other", bind="query-params", width=300)
-    try:
-        return RunTables.open(ready[name or next(iter(ready))].path)
-    except QuantlabError as error:
-        st.error(shell.text(str(error)), icon=":material/error:")
-        st.stop()
+    return shell.open_run(ready[name or next(iter(ready))].path)
 
 
 def _choose_quantity(axis: str) -> str:

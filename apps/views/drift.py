@@ -21,16 +21,13 @@ from quantlab.figures import (
 )
 from views import choices, clips, shell
 
-VIEWS = ("Map", "Attraction", "Displacement")
-_WHO = {"each other emotion": EACH_OTHER, "all clips": "all"}
-
 
 def show() -> None:
     """Draw the page."""
     run = shell.run()
     st.title("Drift")
-    view = choices.choose_one("View", VIEWS, key="view")
-    {"Map": _map, "Attraction": _attraction, "Displacement": _displacement}[view](run)
+    views = {"Map": _map, "Attraction": _attraction, "Displacement": _displacement}
+    choices.choose_view(views, run)
 
 
 def _map(run: RunTables) -> None:
@@ -107,14 +104,10 @@ def _show_clip(run: RunTables, view: MapView, row: int) -> None:
 def _attraction(run: RunTables) -> None:
     table = shell.table(run, "attraction")
     first, second, third = st.columns(3)
-    with first:
-        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
-    tested = table.loc[table["recipe"] == recipe]
-    with second:
-        protocol = choices.choose_protocol(choices.protocols_of(run, tested))
-    named = {**_WHO, **{f"{name} clips": name for name in run.emotions}}
+    recipe, protocol = choices.choose_tested(run, table, (first, second))
     with third:
-        who = st.selectbox("Whose embeddings", list(named), key="clips", bind="query-params")
+        whose = choices.choose_whose(run, ("each other emotion", EACH_OTHER))
+    tested = table.loc[table["recipe"] == recipe]
     known = [name for name in _REFERENCES if (tested["method"] == name).any()]
     first_one = "shrink_class" if recipe.startswith("biased:") else "shrink_mean"
     known = sorted(known or [first_one], key=lambda name: name != first_one)
@@ -125,7 +118,7 @@ def _attraction(run: RunTables) -> None:
         ["attraction"],
         recipe=recipe,
         protocol=protocol,
-        emotion=named.get(who or "", EACH_OTHER),
+        emotion=whose,
         reference=reference,
     )
     shell.show_figure(
@@ -148,18 +141,10 @@ _REFERENCES = (
 def _displacement(run: RunTables) -> None:
     table = shell.table(run, "displacement")
     first, second, third = st.columns(3)
-    with first:
-        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
-    with second:
-        tested = table.loc[table["recipe"] == recipe]
-        protocol = choices.choose_protocol(choices.protocols_of(run, tested))
-    named = {"all clips": "all", **{f"{name} clips": name for name in run.emotions}}
+    recipe, protocol = choices.choose_tested(run, table, (first, second))
     with third:
-        who = named.get(
-            st.selectbox("Whose embeddings", list(named), key="clips", bind="query-params") or "",
-            "all",
-        )
-    chosen = {"recipe": recipe, "protocol": protocol, "emotion": who}
+        whose = choices.choose_whose(run)
+    chosen = {"recipe": recipe, "protocol": protocol, "emotion": whose}
     figure = shell.draw(
         run,
         displacement_curves,

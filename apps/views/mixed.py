@@ -14,7 +14,6 @@ from quantlab.figures import (
 )
 from views import choices, mixer, shell
 
-VIEWS = ("Mixing", "Routes", "Make a mixed reference")
 _WAYS = {"posterior of the target": "p_target", "share of the way to the target": "own_way"}
 
 
@@ -22,8 +21,8 @@ def show() -> None:
     """Draw the page."""
     run = shell.run()
     st.title("Mixed emotions")
-    view = choices.choose_one("View", VIEWS, key="view")
-    {"Mixing": _mixing, "Routes": _routes, "Make a mixed reference": mixer.show}[view](run)
+    views = {"Mixing": _mixing, "Routes": _routes, "Make a mixed reference": mixer.show}
+    choices.choose_view(views, run)
 
 
 def _mixing(run: RunTables) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from quantlab.codebooks import Codec
 from quantlab.errors import QuantlabError
-from quantlab.figures import RunTables, mixture_angles, number
+from quantlab.figures import RunTables, mixture_angles, number, run_stamp
 from quantlab.synthesis import Mixture, mix_references, reference_archive
 from views import choices, shell, sound
 
@@ -64,7 +64,7 @@ def show(run: RunTables) -> None:
 
 def _means(run: RunTables) -> dict[str, np.ndarray] | None:
     try:
-        return sound.emotion_means(str(run.path), shell.stamp(run))
+        return sound.emotion_means(str(run.path), run_stamp(run.path))
     except QuantlabError:
         return None
 

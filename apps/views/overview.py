@@ -1,7 +1,6 @@
 """The first page: what the run is, what it shows in short, its verdicts and its main curves."""
 
-from collections.abc import Mapping
-from typing import Any
+import html
 from urllib.parse import quote
 
 import pandas as pd
@@ -14,9 +13,9 @@ from quantlab.figures import (
     accuracy_curves,
     claims_forest,
     limit_curves,
-    number,
     rate_curves,
     read_verdicts,
+    run_settings,
     similarity_curves,
     verdicts_table,
 )
@@ -120,38 +119,10 @@ def _report(run: RunTables) -> None:
 def _origin(run: RunTables) -> None:
     """Say where the run comes from, so that it can be made again."""
     with st.expander("Where this run comes from"):
-        rows = [(term, value) for term, value in _about(run) if value]
-        table = pd.DataFrame(rows, columns=["What", "Value"])
+        rows = {"folder": str(run.path), **run_settings(run)}
+        known = [(term, value) for term, value in rows.items() if value]
+        table = pd.DataFrame(known, columns=["What", "Value"])
         st.dataframe(table, hide_index=True, width="stretch")
-
-
-def _about(run: RunTables) -> list[tuple[str, str]]:
-    summary = run.summary
-    made, model = _mapping(summary, "provenance"), _mapping(summary, "embedder")
-    versions = ", ".join(f"{name} {text}" for name, text in _mapping(made, "versions").items())
-    spent = _mapping(made, "durations_s")
-    shape = " × ".join(str(summary.get(key, "?")) for key in ("groups", "stages", "codes"))
-    return [
-        ("folder", str(run.path)),
-        ("corpus", str(summary.get("corpus") or "")),
-        ("licence of its data", str(summary.get("licence") or "")),
-        ("clips, speakers", f"{summary.get('num_items', '?')}, {run.num_speakers or '?'}"),
-        ("embedder", " ".join(str(model.get(key) or "") for key in ("name", "model")).strip()),
-        ("dimensions, level", f"{summary.get('num_dims', '?')}, {summary.get('level', '?')}"),
-        ("groups × stages × codes", shape),
-        ("prior, trainer", f"{summary.get('prior', '?')}, {summary.get('trainer', '?')}"),
-        ("seeds", ", ".join(map(str, summary.get("seeds") or []))),
-        ("study and data (hash)", str(summary.get("fingerprint") or "")),
-        ("made", str(made.get("when") or "")),
-        ("with", versions),
-        ("on", f"{made.get('platform', '?')}, {made.get('device', '?')}"),
-        ("seconds", ", ".join(f"{name} {number(float(value))}" for name, value in spent.items())),
-    ]
-
-
-def _mapping(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = value.get(key)
-    return found if isinstance(found, Mapping) else {}
 
 
 def _runs(run: RunTables) -> None:
@@ -165,10 +136,10 @@ def _runs(run: RunTables) -> None:
 
 
 def _row(entry: RunEntry, *, here: bool) -> str:
-    name = shell.escape(entry.name)
+    name = html.escape(entry.name)
     link = f"<a href='?run={quote(entry.name)}' target='_self'>{name}</a>"
     cell = f"<b>{name}</b>" if here else link
-    return f"<tr><td>{cell}</td><td>{entry.state}</td><td>{shell.escape(entry.hint)}</td></tr>"
+    return f"<tr><td>{cell}</td><td>{entry.state}</td><td>{html.escape(entry.hint)}</td></tr>"
 
 
 show()

@@ -12,29 +12,22 @@ from quantlab.figures import (
 )
 from views import choices, shell
 
-VIEWS = ("Bits four ways", "Limits", "Equal bits for every clip")
-
 
 def show() -> None:
     """Draw the page."""
     run = shell.run()
     st.title("Rate")
-    view = choices.choose_one("View", VIEWS, key="view")
-    {
+    views = {
         "Bits four ways": _bits,
         "Limits": _limits,
         "Equal bits for every clip": _equal_bits,
-    }[view](run)
+    }
+    choices.choose_view(views, run)
 
 
 def _bits(run: RunTables) -> None:
     table = shell.table(run, "rate")
-    left, right = st.columns(2)
-    with left:
-        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
-    with right:
-        tested = table.loc[table["recipe"] == recipe]
-        protocol = choices.choose_protocol(choices.protocols_of(run, tested))
+    recipe, protocol = choices.choose_tested(run, table, st.columns(2))
     emotions = choices.choose_emotions(run.emotions)
     shown = [] if emotions == run.emotions else emotions
     figure = shell.draw(
@@ -66,11 +59,7 @@ def _limits(run: RunTables) -> None:
     first, second, third = st.columns(3)
     with first:
         metric = choices.choose_similarity()
-    with second:
-        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
-    with third:
-        tested = table.loc[table["recipe"] == recipe]
-        protocol = choices.choose_protocol(choices.protocols_of(run, tested))
+    recipe, protocol = choices.choose_tested(run, table, (second, third))
     emotions = choices.choose_emotions(run.emotions)
     figure = shell.draw(
         run,

@@ -1,9 +1,5 @@
-"""What all pages share: the run, its tables (cached), choices bound to the URL, one figure's frame.
+"""What all pages share: the run, its tables and figures (cached), one figure's frame."""
 
-Choices stand in the URL, so that a link opens the same view; what does not fit the run is dropped.
-"""
-
-import html
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -114,9 +110,13 @@ def _changed(place: Path) -> int:
 
 def run() -> RunTables:
     """Return the chosen run; stop with advice where it cannot be read."""
-    path = st.session_state["run_path"]
+    return open_run(st.session_state["run_path"])
+
+
+def open_run(path: str | Path) -> RunTables:
+    """Return a run by its folder; stop with advice where it cannot be read."""
     try:
-        return _open(path, run_stamp(path))
+        return _open(str(path), run_stamp(path))
     except QuantlabError as error:
         st.title(text(Path(path).name))
         st.error(text(str(error)), icon=":material/error:")
@@ -156,11 +156,6 @@ def table(run: RunTables, name: str) -> pd.DataFrame:
     except QuantlabError as error:
         st.error(text(str(error)), icon=":material/error:")
     st.stop()
-
-
-def stamp(run: RunTables) -> tuple[Any, ...]:
-    """Return what changes when a run is analysed anew, for cache keys."""
-    return run_stamp(run.path)
 
 
 def cards(shown: Sequence[tuple[str, str]]) -> None:
@@ -307,11 +302,6 @@ def _download(label: str, make: Callable[[], str], file: str, mime: str) -> None
         type="tertiary",
         icon=":material/download:",
     )
-
-
-def escape(name: str) -> str:
-    """Escape a text for HTML."""
-    return html.escape(name)
 
 
 def text(message: str) -> str:

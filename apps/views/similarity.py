@@ -23,15 +23,6 @@ from quantlab.figures import (
 )
 from views import choices, shell
 
-VIEWS = (
-    "Similarity",
-    "Recognition",
-    "Confusion",
-    "Lowered directly",
-    "Lost or shifted",
-    "Stages",
-    "Ambiguous clips",
-)
 _SCORES = {"recall": "recall", "mean recall": "uar", "macro-F1": "macro_f1"}
 _OVER = {"λ": "", "bits": BITS_AXIS, "similarity of the whole set": SIMILARITY_AXIS}
 _EQUAL = {"similarity of the whole set": COSINE, "payload bits": "payload_bits"}
@@ -42,8 +33,7 @@ def show() -> None:
     """Draw the page."""
     run = shell.run()
     st.title("Similarity and accuracy")
-    view = choices.choose_one("View", VIEWS, key="view")
-    {
+    views = {
         "Similarity": _similarity,
         "Recognition": _recognition,
         "Confusion": _confusion,
@@ -51,7 +41,8 @@ def show() -> None:
         "Lost or shifted": _information,
         "Stages": _stages,
         "Ambiguous clips": _ambiguity,
-    }[view](run)
+    }
+    choices.choose_view(views, run)
 
 
 def _similarity(run: RunTables) -> None:
@@ -59,10 +50,7 @@ def _similarity(run: RunTables) -> None:
     first, second, third = st.columns(3)
     with first:
         metric = choices.choose_similarity()
-    with second:
-        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
-    with third:
-        protocol = choices.choose_protocol(choices.protocols_of(run, _of(table, recipe)))
+    recipe, protocol = choices.choose_tested(run, table, (second, third))
     emotions = choices.choose_emotions(run.emotions)
     axis = _OVER[choices.choose_one("Over", list(_OVER), key="over")]
     chosen = {"metric": metric, "recipe": recipe, "protocol": protocol}
@@ -216,20 +204,16 @@ def _lowered(run: RunTables) -> None:
 def _information(run: RunTables) -> None:
     table = shell.table(run, "information")
     first, second, third = st.columns(3)
-    with first:
-        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
-    with second:
-        protocol = choices.choose_protocol(choices.protocols_of(run, _of(table, recipe)))
-    named = {"all clips": "all", **{f"{name} clips": name for name in run.emotions}}
+    recipe, protocol = choices.choose_tested(run, table, (first, second))
     with third:
-        who = st.selectbox("Whose embeddings", list(named), key="clips", bind="query-params")
+        emotion = choices.choose_whose(run)
     figure = shell.draw(
         run,
         information_curves,
         ["information"],
         recipe=recipe,
         protocol=protocol,
-        emotion=named.get(who or "", "all"),
+        emotion=emotion,
     )
     shell.show_figure(figure, name="information", alt="Lost or shifted", min_width=800)
     st.caption(
@@ -241,12 +225,7 @@ def _information(run: RunTables) -> None:
 
 def _stages(run: RunTables) -> None:
     table = shell.table(run, "stages")
-    groups = table[["protocol", "recipe"]].drop_duplicates()
-    left, right = st.columns(2)
-    with left:
-        recipe = choices.choose_recipe(sorted(set(groups["recipe"])) or ["balanced"])
-    with right:
-        protocol = choices.choose_protocol(choices.protocols_of(run, _of(table, recipe)))
+    recipe, protocol = choices.choose_tested(run, table, st.columns(2))
     figure = shell.draw(run, stage_curves, ["stages"], recipe=recipe, protocol=protocol)
     shell.show_figure(figure, name="stages", alt="Similarity and recall by stage", min_width=800)
 
@@ -254,20 +233,16 @@ def _stages(run: RunTables) -> None:
 def _ambiguity(run: RunTables) -> None:
     table = shell.table(run, "ambiguity")
     first, second, third = st.columns(3)
-    with first:
-        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
-    with second:
-        protocol = choices.choose_protocol(choices.protocols_of(run, _of(table, recipe)))
-    named = {"all clips": "all", **{f"{name} clips": name for name in run.emotions}}
+    recipe, protocol = choices.choose_tested(run, table, (first, second))
     with third:
-        who = st.selectbox("Whose embeddings", list(named), key="clips", bind="query-params")
+        emotion = choices.choose_whose(run)
     figure = shell.draw(
         run,
         ambiguity_curves,
         ["ambiguity"],
         recipe=recipe,
         protocol=protocol,
-        emotion=named.get(who or "", "all"),
+        emotion=emotion,
     )
     shell.show_figure(
         figure, name="ambiguity", alt="Ambiguous and clear clips", min_width=shell.WIDE

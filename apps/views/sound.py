@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -17,15 +18,15 @@ from streamlit.components.v2 import component
 from quantlab.audio import Clip
 from quantlab.codebooks import Codec
 from quantlab.embedders import Embedder, get_embedder
-from quantlab.errors import InputError
+from quantlab.errors import InputError, QuantlabError
 from quantlab.figures import (
     PlayerSound,
     RunTables,
     player_data,
     player_script,
     player_style,
-    recipe_words,
 )
+from quantlab.store import read_json
 from quantlab.sweep import class_means
 from quantlab.synthesis import (
     Conversion,
@@ -75,16 +76,13 @@ def codec_sets(run: RunTables) -> dict[str, Path]:
     found = {f"this run ({run.name})": run.path / "codecs"}
     shipped = sorted((clips.project() / "checkpoints").glob("*/codecs"))
     found |= {f"shipped: {path.parent.name}": path for path in shipped}
-    return {name: path for name, path in found.items() if any(path.glob("*/card.json"))}
+    return {name: path for name, path in found.items() if _cards(path)}
 
 
 def choose_codec(folder: Path) -> Codec:
     """Let the reader choose a codec of a folder."""
-    names = sorted(card.parent.name for card in folder.glob("*/card.json"))
-    names = sorted(names, key=lambda name: (name != "balanced", name))
-    words = {name: recipe_words(name.replace("biased-", "biased:")) for name in names}
-    chosen = choices.choose("Codebook", names, lambda name: words[name], key="codebook")
-    return load_codec(folder / chosen)
+    cards = {str(card["recipe"]): place for place, card in _cards(folder).items()}
+    return load_codec(cards[choices.choose_recipe(list(cards))])
 
 
 def load_codec(folder: Path) -> Codec:
@@ -97,9 +95,33 @@ def _load_codec(folder: str, stamp: int) -> Codec:
     return Codec.load(folder)
 
 
+def _cards(folder: Path) -> dict[Path, Mapping[str, Any]]:
+    """Return the cards of a folder's codecs that name a recipe; damaged ones are left out."""
+    files = sorted(folder.glob("*/card.json"))
+    return _read_cards(tuple((str(file), file.stat().st_mtime_ns) for file in files))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _read_cards(stamps: tuple[tuple[str, int], ...]) -> dict[Path, Mapping[str, Any]]:
+    found = {}
+    for file, _ in stamps:
+        try:
+            card = read_json(file)
+        except QuantlabError:
+            continue
+        if isinstance(card, dict) and card.get("recipe"):
+            found[Path(file).parent] = card
+    return found
+
+
 def models() -> list[Path]:
     """Return the StyleVC models that ship, and those below the folder of runs."""
-    return stylevc_models([clips.project() / "checkpoints", shell.root()])
+    return _models((str(clips.project() / "checkpoints"), str(shell.root())))
+
+
+@st.cache_data(ttl=60, max_entries=4, show_spinner=False)
+def _models(folders: tuple[str, ...]) -> list[Path]:
+    return stylevc_models(folders)
 
 
 def embedder_for(codec: Codec) -> Embedder:
@@ -196,9 +218,8 @@ def emotion_means(run: str, stamp: tuple[object, ...]) -> dict[str, np.ndarray]:
 
 def speaks(folder: Path) -> bool:
     """Say whether the codecs of a folder are of vectors that a decoder can take."""
-    cards = sorted(folder.glob("*/card.json"))
-    about = load_codec(cards[0].parent).card_.get("embedder") or {}
-    return about.get("name") == "stylevc"
+    embedders = [card.get("embedder") or {} for card in _cards(folder).values()]
+    return any(about.get("name") == "stylevc" for about in embedders)
 
 
 def as_sound(made: Conversion, name: str) -> PlayerSound:

@@ -58,6 +58,7 @@ from quantlab.figures.report import write_report
 from quantlab.figures.routes import routes_curves
 from quantlab.figures.routing import routing_curves
 from quantlab.figures.run_map import RunMap
+from quantlab.figures.run_settings import run_settings
 from quantlab.figures.runs import RunEntry, RunTables, list_runs, run_stamp
 from quantlab.figures.spectrogram import Spectrogram, spectrogram_panels
 from quantlab.figures.stages import stage_curves
@@ -172,6 +173,7 @@ __all__ = [
     "routes_curves",
     "routing_curves",
     "rows_over",
+    "run_settings",
     "run_stamp",
     "same_corpus",
     "settings_beside",

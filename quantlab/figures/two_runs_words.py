@@ -8,6 +8,7 @@ import pandas as pd
 
 from quantlab.analysis import MIN_CLUSTERS, verdict
 from quantlab.figures.context import FigureContext
+from quantlab.figures.run_settings import run_settings, size_words, vector_words
 from quantlab.figures.runs import RunTables, mapping
 from quantlab.figures.tables import records
 from quantlab.figures.words import (
@@ -20,7 +21,6 @@ from quantlab.figures.words import (
     plain,
     probe_words,
     protocol_words,
-    recipe_words,
 )
 
 RECALL, UAR = "recall_", "uar_"
@@ -30,7 +30,6 @@ _UNNAMED = ("", "unnamed")
 _UNWRITTEN = "transformer"
 _CLOSE = 0.1
 _SIDES = ("first", "second")
-_PER = {"utterance": "clip", "": "clip"}
 
 
 def compared_words(metric: str) -> str:
@@ -202,7 +201,7 @@ def cautions(
             "Distortion is a squared distance in z, which every embedder has its own of: between "
             "these two embedders it says nothing. Compare at equal bits."
         )
-    levels = [_per(run.summary) for run in (first, second)]
+    levels = [vector_words(run.summary) for run in (first, second)]
     if levels[0] != levels[1]:
         said.append(
             f"{first.name} has one vector per {levels[0]} and {second.name} one per {levels[1]}: "
@@ -229,7 +228,7 @@ def cautions(
 def _about_clips(first: RunTables, second: RunTables, axis: str) -> list[str]:
     """Say how the clips of both runs are not the same."""
     if same_corpus(first, second):
-        sizes = [_count(run.summary.get("num_items")) for run in (first, second)]
+        sizes = [size_words(run.summary.get("num_items")) for run in (first, second)]
         if sizes[0] == sizes[1] or not all(sizes):
             return []
         return [
@@ -272,7 +271,7 @@ def settings_beside(first: RunTables, second: RunTables) -> pd.DataFrame:
         Columns setting, first, second (plain text that is not escaped) and same; settings that
         neither run tells are left out.
     """
-    told = [_settings(run) for run in (first, second)]
+    told = [run_settings(run) for run in (first, second)]
     rows = [
         {"setting": name, "first": told[0][name], "second": told[1][name]}
         for name in told[0]
@@ -284,84 +283,8 @@ def settings_beside(first: RunTables, second: RunTables) -> pd.DataFrame:
     return table.assign(first=blank["first"], second=blank["second"], same=same)
 
 
-def _settings(run: RunTables) -> dict[str, str]:
-    told = run.summary
-    made = mapping(told, "provenance")
-    versions = mapping(made, "versions")
-    return {
-        "corpus": str(told.get("corpus") or ""),
-        "language": str(told.get("language") or ""),
-        "speakers": _count(run.num_speakers),
-        "clips": _count(told.get("num_items")),
-        "emotions": joined(run.emotions),
-        "labels": "permuted (negative control)" if run.is_control else "as in the corpus",
-        "embedder": _embedder(run),
-        "clips that the embedder knew": _count(told.get("num_seen")),
-        "vectors": _vectors(told),
-        "scaling": str(told.get("scaling") or ""),
-        "groups × stages × codes": _shape(told),
-        "trainer": str(told.get("trainer") or ""),
-        "prior": str(told.get("prior") or ""),
-        "mode": str(told.get("mode") or ""),
-        "training vectors of a codebook": _count(told.get("num_training_vectors")),
-        "λ": _ladder(told.get("ladder")),
-        "codebooks": joined([recipe_words(name) for name in _names(told, "recipes")]),
-        "probes": joined([probe_words(name) for name in _names(told, "probes")]),
-        "seeds": joined(_names(told, "seeds")),
-        "tested on": joined([protocol_words(name) for name in run.protocols]),
-        "missing": joined(run.notes),
-        "quantlab": str(versions.get("quantlab") or ""),
-        "other code": ", ".join(
-            f"{name} {version}" for name, version in versions.items() if name != "quantlab"
-        ),
-        "device": str(made.get("device") or ""),
-        "made": str(made.get("when") or "")[:16].replace("T", " "),
-        "study and data": str(told.get("fingerprint") or "")[:12],
-    }
-
-
-def _names(told: Mapping[str, Any], key: str) -> list[str]:
-    found = told.get(key)
-    return [str(name) for name in found] if isinstance(found, list) else []
-
-
-def _count(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else ""
-
-
 def _embedder_key(run: RunTables) -> tuple[str, ...]:
     """Return what makes two embedders the same."""
     card = mapping(run.summary, "embedder")
     keys = ("model", "version", "settings", "pooling", "layer", "checkpoint")
     return (run.embedder, str(run.summary.get("num_dims")), *(str(card.get(key)) for key in keys))
-
-
-def _embedder(run: RunTables) -> str:
-    card = mapping(run.summary, "embedder")
-    settings = [f"{key} {value}" for key, value in mapping(card, "settings").items()]
-    model = [f"model {card['model']}"] if card.get("model") else []
-    version = [f"version {card['version']}"] if card.get("version") else []
-    return ", ".join(part for part in (run.embedder, *model, *version, *settings) if part)
-
-
-def _vectors(told: Mapping[str, Any]) -> str:
-    dims = told.get("num_dims")
-    size = f"{dims} dimensions" if dims else ""
-    return ", ".join(part for part in (size, f"one per {_per(told)}") if part)
-
-
-def _per(told: Mapping[str, Any]) -> str:
-    level = str(told.get("level") or "")
-    return _PER.get(level, level)
-
-
-def _shape(told: Mapping[str, Any]) -> str:
-    sizes = [told.get(key) for key in ("groups", "stages", "codes")]
-    return " × ".join(map(str, sizes)) if all(isinstance(size, int) for size in sizes) else ""
-
-
-def _ladder(ladder: object) -> str:
-    lams = (
-        [lam for lam in ladder if isinstance(lam, int | float)] if isinstance(ladder, list) else []
-    )
-    return f"{len(lams)} from {number(min(lams))} to {number(max(lams))}" if lams else ""
