@@ -118,6 +118,13 @@ def test_code_length_stands_in_where_nothing_was_written(runs: dict[str, RunTabl
     assert all(row.x == known[row.emotion, row.lam] for row in rows.itertuples())
 
 
+def test_every_emotion_can_stand_on_the_axis_of_all_clips(runs: dict[str, RunTables]) -> None:
+    rows = rows_of(runs["one"], axis="cos_centred_frames", whole=True)
+    every = rows_of(runs["one"], axis="cos_centred_frames").set_index(["emotion", "lam"])["x"]
+    assert {*rows["emotion"]} == {"all", "happy", "neutral", "sad"}
+    assert all(row.x == every["all", row.lam] for row in rows.itertuples())
+
+
 def test_two_runs_stand_side_by_side_on_one_axis(runs: dict[str, RunTables]) -> None:
     first, second = runs["one"], runs["small"]
     figure = two_runs_curves(

@@ -26,6 +26,7 @@ from views import choices, shell
 _SCORES = {"recall": "recall", "mean recall": "uar", "macro-F1": "macro_f1"}
 _OVER = {"λ": "", "bits": BITS_AXIS, "similarity of the whole set": SIMILARITY_AXIS}
 _EQUAL = {"similarity of the whole set": COSINE, "payload bits": "payload_bits"}
+_TABLES = ("similarity", "rate", "accuracy")
 _ALL_METHODS = "all, side by side"
 
 
@@ -55,8 +56,15 @@ def _similarity(run: RunTables) -> None:
     axis = _OVER[choices.choose_one("Over", list(_OVER), key="over")]
     chosen = {"metric": metric, "recipe": recipe, "protocol": protocol}
     if axis:
-        beside = ["similarity", "rate" if axis == BITS_AXIS else "similarity"]
-        figure = shell.draw(run, axis_curves, beside, axis=axis, emotions=emotions, **chosen)
+        figure = shell.draw(
+            run,
+            axis_curves,
+            _TABLES,
+            axis=axis,
+            emotions=emotions,
+            references=shell.table(run, "references"),
+            **chosen,
+        )
     else:
         figure = shell.draw(
             run,
@@ -92,7 +100,7 @@ def _recognition(run: RunTables) -> None:
         figure = shell.draw(
             run,
             axis_curves,
-            ["accuracy", "rate" if axis == BITS_AXIS else "similarity"],
+            _TABLES,
             axis=axis,
             metric=metric,
             probe=probe,

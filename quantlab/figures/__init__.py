@@ -57,12 +57,13 @@ from quantlab.figures.reductions import COSINE, reduction_heatmap, reduction_pan
 from quantlab.figures.report import write_report
 from quantlab.figures.routes import routes_curves
 from quantlab.figures.routing import routing_curves
+from quantlab.figures.rows_over import rows_over
 from quantlab.figures.run_map import RunMap
 from quantlab.figures.run_settings import run_settings
 from quantlab.figures.runs import RunEntry, RunTables, list_runs, run_stamp
 from quantlab.figures.spectrogram import Spectrogram, spectrogram_panels
 from quantlab.figures.stages import stage_curves
-from quantlab.figures.two_runs import difference_curves, rows_over, two_runs_curves
+from quantlab.figures.two_runs import difference_curves, two_runs_curves
 from quantlab.figures.two_runs_words import (
     cautions,
     compared_words,

@@ -10,9 +10,11 @@ import plotly.graph_objects as go
 from quantlab.figures.axes import fit_range
 from quantlab.figures.canvas import Canvas
 from quantlab.figures.context import FigureContext, with_protocol
+from quantlab.figures.curves import reference_levels
 from quantlab.figures.empty import empty_figure
+from quantlab.figures.rows_over import rows_over
 from quantlab.figures.strokes import emotion_stroke
-from quantlab.figures.tables import coded, frame_of, numbers, pick
+from quantlab.figures.tables import numbers, pick
 from quantlab.figures.words import (
     ALL,
     emotion_order,
@@ -22,20 +24,19 @@ from quantlab.figures.words import (
     sentence_case,
 )
 
-BITS, SIMILARITY = "bits_per_vector", "cos_centred_frames"
-AXES = (BITS, SIMILARITY)
-"""What curves can stand over, beside λ."""
+BITS, SIMILARITY = "payload_bits", "cos_centred_frames"
 
 _FEW = 4
 _TITLES = {
-    BITS: "code length of the emotion's own clips (bits per vector)",
+    BITS: "payload of the emotion's own clips (bits per vector)",
     SIMILARITY: "similarity of the whole set (centred cosine, mean over frames)",
 }
 
 
 def axis_curves(
-    table: pd.DataFrame,
-    beside: pd.DataFrame,
+    similarity: pd.DataFrame,
+    rate: pd.DataFrame,
+    accuracy: pd.DataFrame,
     *,
     context: FigureContext,
     axis: str,
@@ -44,25 +45,28 @@ def axis_curves(
     recipe: str = "balanced",
     probe: str = "",
     emotions: Sequence[str] | None = None,
+    references: pd.DataFrame | None = None,
 ) -> go.Figure:
     """Draw a quantity of each emotion over bits, or over the similarity of the whole set.
 
     Parameters
     ----------
-    table : pd.DataFrame
-        The run's table `similarity`, or `accuracy` with a `probe`.
-    beside : pd.DataFrame
-        The run's table `rate` for bits, `similarity` for similarity.
+    similarity, rate, accuracy : pd.DataFrame
+        The run's tables.
     context : FigureContext
         Run, split and background.
-    axis : {"bits_per_vector", "cos_centred_frames"}
+    axis : {"payload_bits", "cos_centred_frames"}
         What the curves stand over. Bits are those of the emotion's own clips: where two curves
         stand above each other, both emotions spend as much. Similarity is that of all clips, and
         falls to the right.
-    metric, protocol, recipe, probe : str
-        Which rows.
+    metric, protocol, recipe : str
+        Which rows; a score of a probe where `probe` is given, else of the table `similarity`.
+    probe : str
+        Which classifier.
     emotions : sequence of str, optional
         Classes to draw; all when omitted.
+    references : pd.DataFrame, optional
+        The run's table `references`: typical values of random pairs and of the constant output.
 
     Returns
     -------
@@ -71,12 +75,17 @@ def axis_curves(
         says nothing. Or a picture that says what is missing.
     """
     title = _title(metric, axis, recipe, probe)
-    rows = pick(table, metric=metric, protocol=protocol, recipe=recipe)
-    rows = coded(pick(rows, probe=probe) if probe else rows)
-    drawn = [
-        (name, _over(rows, beside, axis, name, protocol, recipe))
-        for name in [*_chosen(rows, emotions), ALL]
-    ]
+    rows = rows_over(
+        similarity,
+        rate,
+        accuracy,
+        metric=f"{metric}_{probe}" if probe else metric,
+        axis=axis,
+        protocol=protocol,
+        recipe=recipe,
+        whole=axis == SIMILARITY,
+    )
+    drawn = [(name, pick(rows, emotion=name)) for name in [*_chosen(rows, emotions), ALL]]
     drawn = [(name, frame) for name, frame in drawn if len(frame)]
     if not drawn:
         return empty_figure(
@@ -91,13 +100,15 @@ def axis_curves(
         stroke = emotion_stroke(name, context)
         canvas.curve(
             frame,
-            stroke=replace(stroke, band=min(stroke.band, band)),
-            x=numbers(frame, "place"),
+            # The mean over all is drawn without a band only where it stands among the emotions.
+            stroke=replace(stroke, band=min(stroke.band, band) if len(drawn) > 1 else band),
+            x=numbers(frame, "x"),
             quantity=metric,
             over_lam=False,
         )
-    places = np.concatenate([numbers(frame, "place") for _, frame in drawn])
-    _dress(canvas, rows, places, axis, metric, probe)
+    places = np.concatenate([numbers(frame, "x") for _, frame in drawn])
+    levels = [] if probe else reference_levels(metric, references)
+    _dress(canvas, rows, places, levels, axis=axis, metric=metric, probe=probe)
     return canvas.figure()
 
 
@@ -111,42 +122,33 @@ def _chosen(rows: pd.DataFrame, emotions: Sequence[str] | None) -> list[str]:
     return [name for name in emotion_order(rows["emotion"]) if not emotions or name in emotions]
 
 
-def _over(
-    rows: pd.DataFrame,
-    beside: pd.DataFrame,
-    axis: str,
-    emotion: str,
-    protocol: str,
-    recipe: str,
-) -> pd.DataFrame:
-    """Return the rows of an emotion with a column `place`, in the order of λ."""
-    whose = emotion if axis == BITS else ALL
-    given = pick(
-        beside, metric=axis, protocol=protocol, recipe=recipe, method="codec", emotion=whose
-    )
-    places = frame_of(coded(given), {"lam": "lam", "value": "place"})
-    mine = pick(rows, emotion=emotion, method="codec")
-    return mine.merge(places, on="lam", how="inner").sort_values("lam", kind="stable")
-
-
 def _dress(
-    canvas: Canvas, rows: pd.DataFrame, places: np.ndarray, axis: str, metric: str, probe: str
+    canvas: Canvas,
+    rows: pd.DataFrame,
+    places: np.ndarray,
+    levels: Sequence[tuple[float, str]],
+    *,
+    axis: str,
+    metric: str,
+    probe: str,
 ) -> None:
     room = 0.03 * max(float(places.max() - places.min()), 1e-6)
-    ends = (float(places.min()) - room, float(places.max()) + room)
     # To the right is always more quantization away: fewer bits, less similarity.
-    canvas.x_axis(title=_TITLES[axis], range=[ends[1], ends[0]], showgrid=True)
-    words = metric_words(metric)
-    if not probe:
-        around = [0.0] if metric.startswith("cos_centred") else []
-        canvas.y_axis(title=words, range=fit_range(rows, around=around))
-        return
-    chance = numbers(rows, "chance")
-    if len(chance) and np.isfinite(chance).any():
+    ends = (float(places.max()) + room, float(places.min()) - room)
+    canvas.x_axis(title=_TITLES[axis], range=list(ends), showgrid=True)
+    for value, label in [(float(np.nanmax(rows["chance"])), "chance")] if probe else levels:
+        constant = "constant" in label
         canvas.level(
-            float(np.nanmean(chance)),
-            label="chance",
-            ends=(ends[1], ends[0]),
+            value,
+            label=label,
+            ends=ends,
             quantity=metric,
+            dash="dot" if constant else "dash",
+            above=not constant,
         )
-    canvas.y_axis(title=f"{words}, {probe_words(probe)}", range=[-0.03, 1.04], tickformat=".0%")
+    words = metric_words(metric)
+    if probe:
+        canvas.y_axis(title=f"{words}, {probe_words(probe)}", range=[-0.03, 1.04], tickformat=".0%")
+    else:
+        marks = [value for value, _ in levels]
+        canvas.y_axis(title=words, range=fit_range(rows, around=marks))

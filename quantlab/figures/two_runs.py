@@ -4,7 +4,7 @@ Distortion is a squared distance in z, which every embedder has its own of: it i
 runs of one embedder only. Bits are always comparable.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,11 +17,10 @@ from quantlab.figures.canvas import Canvas
 from quantlab.figures.context import FigureContext
 from quantlab.figures.curves import reference_levels
 from quantlab.figures.empty import empty_figure
+from quantlab.figures.rows_over import BITS
 from quantlab.figures.strokes import Stroke, emotion_stroke
-from quantlab.figures.tables import coded, frame_of, numbers, pick, records, where
+from quantlab.figures.tables import numbers, pick, records, where
 from quantlab.figures.two_runs_words import (
-    RECALL,
-    UAR,
     compared_words,
     equal_words,
     is_share,
@@ -41,63 +40,8 @@ from quantlab.figures.words import (
     sentence_case,
 )
 
-_ROWS = ("emotion", "lam", "x", "value", "low", "high", "num_items", "num_speakers", "chance")
-_BITS = ("payload_bits", "bits_per_vector")
 _ZERO = "no difference"
 _FEW, _BAND, _THIN_BAND = 3, 0.14, 0.06
-
-
-def rows_over(
-    similarity: pd.DataFrame,
-    rate: pd.DataFrame,
-    accuracy: pd.DataFrame,
-    *,
-    metric: str,
-    axis: str = "payload_bits",
-    protocol: str = "speaker",
-    recipe: str = "balanced",
-) -> pd.DataFrame:
-    """Choose the rows of one metric and place them on an axis other than λ.
-
-    Parameters
-    ----------
-    similarity, rate, accuracy : pd.DataFrame
-        A run's tables.
-    metric : str
-        Of the table `similarity`, "payload_bits", "recall_<probe>" or "uar_<probe>".
-    axis : {"payload_bits", "distortion"}
-        What the rows are placed on; code length where nothing was written.
-    protocol, recipe : str
-        Which rows; of the rate-aware code choice.
-
-    Returns
-    -------
-    pd.DataFrame
-        Columns emotion, lam, x (mean of the axis), value, low, high, num_items, num_speakers and
-        chance (NaN but for scores of a probe), by emotion and λ. Without rows where the run lacks
-        the metric or the axis.
-    """
-    tables = {
-        name: coded(pick(table, protocol=protocol, recipe=recipe, method="codec"))
-        for name, table in (("similarity", similarity), ("rate", rate), ("accuracy", accuracy))
-    }
-    along = frame_of(_values(tables, axis), {"emotion": "emotion", "lam": "lam", "value": "x"})
-    rows = _values(tables, metric).merge(along, on=["emotion", "lam"])
-    rows = rows if "chance" in rows else rows.assign(chance=np.nan)
-    rows = rows.sort_values(["emotion", "lam"], kind="stable", ignore_index=True)
-    return frame_of(rows, {name: name for name in _ROWS})
-
-
-def _values(tables: Mapping[str, pd.DataFrame], metric: str) -> pd.DataFrame:
-    """Return the rows of a metric from the table that holds it."""
-    for prefix, score in ((RECALL, "recall"), (UAR, "uar")):
-        if metric.startswith(prefix):
-            probe = metric.removeprefix(prefix)
-            return pick(tables["accuracy"], metric=score, probe=probe)
-    if metric in _BITS:
-        written, charged = (pick(tables["rate"], metric=name) for name in _BITS)
-        return charged if written.empty else written
-    return pick(tables["similarity"], metric=metric)
 
 
 def two_runs_curves(
@@ -203,12 +147,12 @@ def two_runs_curves(
 def _ends(rows: pd.DataFrame, axis: str) -> tuple[float, float]:
     places = numbers(rows, "x")
     margin = 0.03 * (places.max() - places.min() or 1.0)
-    low = 0.0 if axis in _BITS else places.min() - margin
+    low = 0.0 if axis in BITS else places.min() - margin
     return float(low), float(places.max() + margin)
 
 
 def _amount(x: float, axis: str) -> str:
-    return f"{fixed(x, decimals=1)} {'bits per vector' if axis in _BITS else metric_words(axis)}"
+    return f"{fixed(x, decimals=1)} {'bits per vector' if axis in BITS else metric_words(axis)}"
 
 
 def _levels(
@@ -316,7 +260,7 @@ def difference_curves(
         )
         canvas.legend(drawn, mode="lines+markers")
     canvas.x_axis(
-        title="bits" if apart and axis in _BITS else axis if apart else axis_words(axis),
+        title="bits" if apart and axis in BITS else axis if apart else axis_words(axis),
         range=list(ends),
         showgrid=True,
     )

@@ -221,7 +221,7 @@ def test_codebooks_at_equal_bits_and_as_a_classifier(open_page: OpenPage) -> Non
 
 @pytest.mark.parametrize(
     ("over", "axis"),
-    [("bits", "code length"), ("similarity of the whole set", "similarity of the whole set")],
+    [("bits", "payload"), ("similarity of the whole set", "similarity of the whole set")],
 )
 @pytest.mark.parametrize("view", ["Similarity", "Recognition"])
 def test_curves_over_bits_and_similarity(
