@@ -1,5 +1,6 @@
 """The listening loop on made-up voices: what is drawn, heard, counted, kept and resumed."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from quantlab.synthesis import (
     GriffinLimSettings,
     Listening,
     ListeningSettings,
+    ListeningSounds,
     as_loud_as,
     listening_loop,
+    listening_runs,
     listening_summary,
     make_plan,
     write_listening_report,
@@ -352,6 +355,28 @@ def test_sounds_of_the_first_source_are_kept_or_of_all(
     listen(clips, tmp_path)
     listen(clips, tmp_path, keep=True)
     assert len(list((tmp_path / "audio").iterdir())) == len(SPEAKERS) * 2
+
+
+def test_kept_sounds_are_found_side_by_side(heard: tuple[Path, Listening], tmp_path: Path) -> None:
+    folder, found = heard
+    kept = ListeningSounds.open(folder)
+    (source,) = kept.sources
+    assert source in set(found.rows["source"])
+    lams = kept.table(source)["lam"].dropna().unique()
+    beside = kept.beside(source, target="sad", codec="small", lam=float(lams[-1]))
+    methods = ["source", "reconstruction", "reference", "conversion", "quantized"]
+    assert [row["method"] for row in beside] == methods
+    assert {row["target"] for row in beside} <= {"", "sad"}
+    sound = kept.sound(source, beside[-1])
+    assert sound.name == f"conversion to sad, small codebook at λ = {lams[-1]:.3g}"
+    assert sound.wav[:4] == b"RIFF"
+    assert sound.mel_db.shape[1] == len(sound.band_hz) == 80
+    with pytest.raises(InputError):
+        kept.sound(source, {**beside[0], "file": "../../listening.json"})
+    shutil.copytree(folder, tmp_path / "whole")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "listening.json").write_text("{")
+    assert list(listening_runs(tmp_path)) == ["whole"]
 
 
 def test_clips_that_cannot_be_used_are_left_out(clips: Manifest, tmp_path: Path) -> None:
