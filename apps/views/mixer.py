@@ -57,7 +57,9 @@ def show(run: RunTables) -> None:
     )
     st.caption(
         "References are the mean vectors of all clips of an emotion. The mixture is their "
-        "weighted mean, coded again; a codebook trained on both emotions is made for it "
+        "weighted mean, coded again. Such means lie near the mean of all clips: where the codec "
+        "sends that mean itself, there is no direction and no angle. A codebook trained on both "
+        "emotions is made for it "
         "(`quantlab train RUN --recipe mixed:sad=.5,happy=.5`)."
     )
 
