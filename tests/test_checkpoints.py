@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from quantlab.analysis import fit_probe
+from quantlab.codebooks import Codec
 from quantlab.corpora import index_corpus, seen_items
 from quantlab.embedders import get_embedder
 from quantlab.models import load_model
@@ -59,6 +60,23 @@ def test_one_model_tells_three_quarters_of_the_emotions_of_new_sentences() -> No
     assert metrics["cls_e_e"]["value"] >= 0.75
     chance = metrics["cls_s_e"]["chance"]
     assert metrics["cls_s_e"]["low"] <= chance <= metrics["cls_s_e"]["high"]
+
+
+CODECS = CHECKPOINTS / "nemo_gcl1_cls_codecs" / "codecs"
+
+
+def test_the_codecs_that_ship_are_of_the_models_vectors_and_carry_its_licence() -> None:
+    embedder = get_embedder("stylevc", {"directory": str(CHECKPOINTS / "nemo_gcl1_cls")})
+    folders = sorted(CODECS.iterdir())
+    recipes = {str(Codec.load(folder).card_["recipe"]) for folder in folders}
+    emotions = ("angry", "fear", "happy", "neutral", "sad", "surprise")
+    biased = {f"biased:{name}" for name in emotions}
+    assert recipes == {"balanced", "mixed:sad=.5,happy=.5", *biased}
+    for folder in folders:
+        card = Codec.load(folder).card_
+        assert card["licence"] == "CC BY-NC-SA 4.0"
+        assert card["trained_for"] == "use"
+        assert card["embedder"]["weights_sha256"] == embedder.card()["weights_sha256"]
 
 
 @pytest.mark.slow
