@@ -4,6 +4,7 @@ What does not fit the run is dropped by Streamlit, and the URL is cleaned.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -27,10 +28,15 @@ SIMILARITIES = (
 )
 
 
+def values_of(rows: pd.DataFrame, column: str) -> list[Any]:
+    """Return what stands in a column, each once, in order."""
+    return sorted(rows[column].unique())
+
+
 def protocols_of(run: RunTables, rows: pd.DataFrame) -> list[str]:
     """Return the protocols that rows were evaluated with, new speakers first."""
-    found = set(rows["protocol"])
-    return [name for name in run.protocols if name in found] or sorted(found) or ["speaker"]
+    found = values_of(rows, "protocol")
+    return [name for name in run.protocols if name in found] or found or ["speaker"]
 
 
 def lams_of(rows: pd.DataFrame) -> list[float]:
@@ -136,7 +142,7 @@ def choose_tested(
         Recipe and protocol.
     """
     with places[0]:
-        recipe = choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+        recipe = choose_recipe(values_of(table, "recipe") or ["balanced"])
     with places[1]:
         protocol = choose_protocol(protocols_of(run, table.loc[table["recipe"] == recipe]))
     return recipe, protocol

@@ -226,7 +226,7 @@ def _choose_level(table: pd.DataFrame, label: str) -> float:
     """Let the reader choose where the runs are compared in words; the middle to begin with."""
     whole = table.loc[table["emotion"] == "all"]
     rows = table if whole.empty else whole
-    levels = sorted(set(rows["level"]))
+    levels = choices.values_of(rows, "level")
     if len(levels) < 2:
         return levels[0]
     named = {number(level, digits=_DIGITS): level for level in levels}

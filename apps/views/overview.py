@@ -3,7 +3,6 @@
 import html
 from urllib.parse import quote
 
-import pandas as pd
 import streamlit as st
 
 from quantlab.figures import (
@@ -26,35 +25,17 @@ def show() -> None:
     """Draw the page."""
     run = shell.run()
     _introduce(run)
-    found = shell.found(run)
-    shell.cards(found.headlines)
-    _sentences(found)
-    st.header("What stays similar")
-    left, right = st.columns(2)
-    with left:
-        metric = choices.choose_similarity()
-    with right:
-        protocol = choices.choose_protocol(run.protocols or ["speaker"])
-    figure = shell.draw(
-        run,
-        similarity_curves,
-        ["similarity"],
-        metric=metric,
-        protocol=protocol,
-        references=shell.table(run, "references"),
-    )
-    shell.show_figure(figure, name="similarity", alt="Similarity of each emotion against λ")
-    st.header("What is still recognised")
-    accuracy = shell.table(run, "accuracy")
-    probe = choices.choose_probe(sorted(set(accuracy["probe"])) or ["logistic"])
-    figure = shell.draw(run, accuracy_curves, ["accuracy"], probe=probe)
-    shell.show_figure(figure, name="accuracy", alt="Mean recall against λ", min_width=shell.WIDE)
-    st.header("What it costs")
-    figure = shell.draw(run, rate_curves, ["rate"], protocol=protocol)
-    shell.show_figure(figure, name="rate", alt="Bits against λ", min_width=shell.WIDE)
-    figure = shell.draw(run, limit_curves, ["similarity", "rate", "limits"], protocol=protocol)
-    shell.show_figure(figure, name="limits", alt="Codec and limits over bits", min_width=shell.WIDE)
-    st.caption(shell.LIMITS_CAPTION)
+    words = st.container()
+    # The figure is sent before the words above it, so that the browser loads what draws it while
+    # they are found; they stand there even where a missing table ends the page at the figure.
+    try:
+        with st.container():
+            _curves(run)
+    finally:
+        with words:
+            found = shell.found(run)
+            shell.cards(found.headlines)
+            _sentences(found)
     _verdicts(run)
     _limits(found)
     _report(run)
@@ -73,6 +54,63 @@ def _introduce(run: RunTables) -> None:
     st.caption(shell.text(" · ".join(part for part in parts if part)))
 
 
+def _curves(run: RunTables) -> None:
+    """Draw one of the main curves; the other pages have them all, with more choices."""
+    st.header("Main curves")
+    curves = {
+        "What stays similar": _similar,
+        "What is still recognised": _recognised,
+        "What it costs": _costs,
+        "What the bits buy": _buys,
+        "All claims": _claims,
+    }
+    curves[choices.choose_one("Curve", list(curves), key="curve")](run)
+
+
+def _similar(run: RunTables) -> None:
+    left, right = st.columns(2)
+    with left:
+        metric = choices.choose_similarity()
+    with right:
+        protocol = choices.choose_protocol(run.protocols or ["speaker"])
+    figure = shell.draw(
+        run,
+        similarity_curves,
+        ["similarity"],
+        metric=metric,
+        protocol=protocol,
+        references=shell.table(run, "references"),
+    )
+    shell.show_figure(figure, name="similarity", alt="Similarity of each emotion against λ")
+
+
+def _recognised(run: RunTables) -> None:
+    accuracy = shell.table(run, "accuracy")
+    probe = choices.choose_probe(choices.values_of(accuracy, "probe") or ["logistic"])
+    figure = shell.draw(run, accuracy_curves, ["accuracy"], probe=probe)
+    shell.show_figure(figure, name="accuracy", alt="Mean recall against λ", min_width=shell.WIDE)
+
+
+def _costs(run: RunTables) -> None:
+    protocol = choices.choose_protocol(run.protocols or ["speaker"])
+    figure = shell.draw(run, rate_curves, ["rate"], protocol=protocol)
+    shell.show_figure(figure, name="rate", alt="Bits against λ", min_width=shell.WIDE)
+
+
+def _buys(run: RunTables) -> None:
+    protocol = choices.choose_protocol(run.protocols or ["speaker"])
+    figure = shell.draw(run, limit_curves, ["similarity", "rate", "limits"], protocol=protocol)
+    shell.show_figure(figure, name="limits", alt="Codec and limits over bits", min_width=shell.WIDE)
+    st.caption(shell.LIMITS_CAPTION)
+
+
+def _claims(run: RunTables) -> None:
+    figure = shell.draw(run, claims_forest, ["claims"])
+    shell.show_figure(
+        figure, name="claims", alt="Every claim with its interval and verdict", min_width=shell.WIDE
+    )
+
+
 def _sentences(found: Findings) -> None:
     terms = "".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in found.sentences)
     if terms:
@@ -85,11 +123,6 @@ def _verdicts(run: RunTables) -> None:
     claims = shell.table(run, "claims")
     if len(claims):
         st.html(f"<p>{read_verdicts(claims)}</p>")
-    figure = shell.draw(run, claims_forest, ["claims"])
-    shell.show_figure(
-        figure, name="claims", alt="Every claim with its interval and verdict", min_width=shell.WIDE
-    )
-    if len(claims):
         with st.expander("All claims with effects, intervals and reasons"):
             st.html(f"<div class='claims'>{verdicts_table(claims)}</div>")
 
@@ -120,9 +153,12 @@ def _origin(run: RunTables) -> None:
     """Say where the run comes from, so that it can be made again."""
     with st.expander("Where this run comes from"):
         rows = {"folder": str(run.path), **run_settings(run)}
-        known = [(term, value) for term, value in rows.items() if value]
-        table = pd.DataFrame(known, columns=["What", "Value"])
-        st.dataframe(table, hide_index=True, width="stretch")
+        cells = "".join(
+            f"<tr><th scope='row'>{term}</th><td>{html.escape(value)}</td></tr>"
+            for term, value in rows.items()
+            if value
+        )
+        st.html(f"<table class='runs'><tbody>{cells}</tbody></table>")
 
 
 def _runs(run: RunTables) -> None:

@@ -83,7 +83,7 @@ def _equal_bits(run: RunTables) -> None:
     with first:
         metric = choices.choose_similarity()
     with second:
-        probe = choices.choose_probe(sorted(set(accuracy["probe"])) or ["logistic"])
+        probe = choices.choose_probe(choices.values_of(accuracy, "probe") or ["logistic"])
     with third:
         protocol = choices.choose_protocol(run.protocols or ["speaker"])
     figure = shell.draw(

@@ -1,4 +1,7 @@
-"""What all pages share: the run, its tables and figures (cached), one figure's frame."""
+"""What all pages share: the run, its tables and figures (cached), one figure's frame.
+
+What is cached is shared by all sessions and never changed: nothing copies a table at every move.
+"""
 
 import os
 from collections.abc import Callable, Sequence
@@ -48,7 +51,8 @@ _STYLE = """<style>
 .findings dd { margin: 0; max-width: 90ch; }
 .quiet { opacity: .7; }
 .runs { border-collapse: collapse; }
-.runs td { padding: .25rem 1.2rem .25rem 0; vertical-align: top; font-size: .92rem; }
+.runs th { text-align: left; font-weight: 600; white-space: nowrap; }
+.runs td, .runs th { padding: .25rem 1.2rem .25rem 0; vertical-align: top; font-size: .92rem; }
 .claims .table { overflow-x: auto; }
 .claims table { border-collapse: collapse; font-size: .9rem; line-height: 1.35; }
 .claims caption { text-align: left; opacity: .75; padding-bottom: .5rem; }
@@ -99,7 +103,7 @@ def runs() -> list[RunEntry]:
     return _list(str(folder), tuple(stamps))
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _list(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> list[RunEntry]:
     return list_runs(folder)
 
@@ -123,17 +127,17 @@ def open_run(path: str | Path) -> RunTables:
         st.stop()
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner=False)
 def _open(path: str, stamp: tuple[Any, ...]) -> RunTables:
     return RunTables.open(path)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=False)
 def _read(path: str, stamp: tuple[Any, ...], name: Any) -> pd.DataFrame:
     return RunTables.open(path).table(name)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner=False)
 def _find(path: str, stamp: tuple[Any, ...]) -> Findings:
     return findings(RunTables.open(path))
 

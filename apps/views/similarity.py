@@ -87,9 +87,9 @@ def _recognition(run: RunTables) -> None:
     with first:
         score = st.selectbox("Score", list(_SCORES), key="score", bind="query-params")
     with second:
-        probe = choices.choose_probe(sorted(set(table["probe"])) or ["logistic"])
+        probe = choices.choose_probe(choices.values_of(table, "probe") or ["logistic"])
     with third:
-        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+        recipe = choices.choose_recipe(choices.values_of(table, "recipe") or ["balanced"])
     metric = _SCORES.get(score or "", "recall")
     axis = _OVER[choices.choose_one("Over", list(_OVER), key="over")]
     emotions, apart = run.emotions, False
@@ -134,9 +134,9 @@ def _confusion(run: RunTables) -> None:
     table = shell.table(run, "confusion")
     first, second, third = st.columns(3)
     with first:
-        probe = choices.choose_probe(sorted(set(table["probe"])) or ["logistic"])
+        probe = choices.choose_probe(choices.values_of(table, "probe") or ["logistic"])
     with second:
-        recipe = choices.choose_recipe(sorted(set(table["recipe"])) or ["balanced"])
+        recipe = choices.choose_recipe(choices.values_of(table, "recipe") or ["balanced"])
     with third:
         protocol = choices.choose_protocol(choices.protocols_of(run, table))
     lam = choices.choose_lam(choices.lams_of(table), default=shell.found(run).lam)
@@ -164,7 +164,7 @@ def _lowered(run: RunTables) -> None:
     with second:
         metric = choices.choose_similarity()
     with third:
-        probe = choices.choose_probe(sorted(set(accuracy["probe"])) or ["logistic"])
+        probe = choices.choose_probe(choices.values_of(accuracy, "probe") or ["logistic"])
     left, right = st.columns(2)
     with left:
         protocol = choices.choose_protocol(run.protocols or ["speaker"])

@@ -4,7 +4,7 @@ All λ are frames of one figure, so that the slider needs no server. Letters: ``
 values of λ, ``C`` axes, ``E`` emotions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +27,8 @@ from quantlab.figures.words import (
 
 _HEIGHT = 820
 _LAST = 1100  # behind the emotions, whose rank is 1000
-_MANY = 3000  # points from which WebGL draws them
+_MANY = 1000  # clips above which WebGL draws them, all as circles
+_MOST = 10_000  # clips that are drawn: with more, browsers without a graphics card freeze
 _GUIDES = {"the mean": "dot", NEUTRAL: "dash"}
 
 
@@ -52,8 +53,8 @@ def drift_map(
     plotly.graph_objects.Figure
         Faint points are the clean clips, full ones the quantized. An arrow leads from each
         emotion's clean centroid to the quantized one; dotted lines show where neutral and the mean
-        lie from there. `figure_data` gives the places at every λ. Or a picture that says what is
-        missing.
+        lie from there. `figure_data` gives the places at every λ. At most 10 000 clips are drawn.
+        Or a picture that says what is missing.
     """
     present = emotion_order(view.items["emotion"])
     shown = [name for name in present if not view.emotions or name in view.emotions]
@@ -64,8 +65,12 @@ def drift_map(
     few = f"{len(view.items):,} of {num_items_of_run:,} clips"
     whole = counted(len(view.items), "clip")
     size = few if num_items_of_run > len(view.items) else whole
+    rows = _thinned(view.items["emotion"].astype(str).to_numpy(), shown)
+    count = sum(len(one) for one in rows.values())
+    if count == _MOST:
+        size += f", {count:,} drawn (every emotion in its share); arrows are of all"
     context = replace(context, notes=(*context.notes, size))
-    drawn = _Drawn(view, shown, context)
+    drawn = _Drawn(view, rows, context)
     start = int(np.abs(view.lams - lam).argmin())
     fixed = [*drawn.clean(), *drawn.guides(), *drawn.legend()]
     moving = drawn.moving(start)
@@ -89,8 +94,11 @@ def drift_map(
 class _Drawn:
     """The traces of a map."""
 
-    def __init__(self, view: MapView, shown: Sequence[str], context: FigureContext) -> None:
-        self.view, self.shown, self.context = view, shown, context
+    def __init__(
+        self, view: MapView, drawn: Mapping[str, np.ndarray], context: FigureContext
+    ) -> None:
+        self.view, self.drawn, self.context = view, drawn, context
+        self.shown = tuple(drawn)
         self.clean_places = view.places.clean
         labels = view.items["emotion"].astype(str).to_numpy()
         self.rows = {name: np.flatnonzero(labels == name) for name in emotion_order(labels)}
@@ -104,10 +112,11 @@ class _Drawn:
             method: view.places.of(view.recipe, method)
             for method in dict.fromkeys((view.method, *view.overlaid))
         }
-        many = len(view.items) > _MANY
+        count = sum(len(rows) for rows in drawn.values())
+        self.many = count > _MANY
         self.flat = view.places.num_axes == 2
-        self.kind = "scatter3d" if not self.flat else "scattergl" if many else "scatter"
-        crowd = float(np.clip(np.sqrt(600 / max(len(view.items), 1)), 0.35, 1.0))
+        self.kind = "scatter3d" if not self.flat else "scattergl" if self.many else "scatter"
+        crowd = float(np.clip(np.sqrt(600 / max(count, 1)), 0.35, 1.0))
         self.size = (7.5 if self.flat else 4.5) * crowd
         self.texts = view.items["item"].astype(str).to_numpy()
 
@@ -116,7 +125,7 @@ class _Drawn:
     def clean(self) -> list[dict[str, Any]]:
         """Return the clean clips, faint, and the centroid of each emotion."""
         return [
-            self._points(name, self.clean_places[self.rows[name]], "clean", faint=True)
+            self._points(name, self.clean_places[self.drawn[name]], "clean", faint=True)
             for name in self.shown
         ]
 
@@ -126,7 +135,7 @@ class _Drawn:
         points = [
             self._points(
                 name,
-                self.ways[view.method][step, self.rows[name]],
+                self.ways[view.method][step, self.drawn[name]],
                 view.method,
                 lam=float(view.lams[step]),
                 brief=brief,
@@ -150,7 +159,7 @@ class _Drawn:
         faint: bool = False,
         brief: bool = False,
     ) -> dict[str, Any]:
-        rows = self.rows[emotion]
+        rows = self.drawn[emotion]
         meta = {
             "map": axis_titles(self.view.places),
             "series": plain(emotion),
@@ -174,12 +183,15 @@ class _Drawn:
             **self._unselected(0.2 if faint else 0.62),
             "hovertemplate": f"<b>{plain(emotion)}</b>, {words}<br>%{{text}}<extra></extra>",
             "marker": {
-                "symbol": style.symbol if self.flat else "circle",
+                "symbol": style.symbol if self.flat and not self.many else "circle",
                 "size": self.size * (0.72 if faint else 1.0),
                 "color": color,
                 "opacity": 0.2 if faint else 0.62,
                 # A rim keeps points apart where they pile up.
-                "line": {"width": 0 if faint else 0.6, "color": ink(dark=self.context.dark).paper},
+                "line": {
+                    "width": 0 if faint or self.many else 0.6,
+                    "color": ink(dark=self.context.dark).paper,
+                },
             },
         }
 
@@ -300,6 +312,17 @@ class _Drawn:
         if method == self.view.method:
             return "solid"
         return _dash(METHOD_DASHES.get(method, "dot"), self.flat)
+
+
+def _thinned(labels: np.ndarray, shown: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the rows of each shown emotion that are drawn: all, or `_MOST` spread over them."""
+    rows = np.flatnonzero(np.isin(labels, list(shown)))
+    if len(rows) > _MOST:
+        # In the order of emotions, equal steps leave every emotion, and with it whatever order
+        # its clips stand in, its share.
+        rows = rows[np.argsort(labels[rows], kind="stable")]
+        rows = rows[np.linspace(0, len(rows) - 1, _MOST).astype(np.int64)]
+    return {name: rows[labels[rows] == name] for name in shown}
 
 
 def _dash(dash: str, flat: bool) -> str:
