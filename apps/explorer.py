@@ -30,6 +30,10 @@ _PAGES = {
         ("listen", "Listen", "headphones"),
         ("clip", "Your clip", "mic"),
     ],
+    "Models": [
+        ("disentanglement", "Disentanglement", "call_split"),
+        ("methods", "Methods", "menu_book"),
+    ],
 }
 
 

@@ -9,6 +9,7 @@ from quantlab.figures import (
     limit_curves,
     metric_words,
     rate_curves,
+    usage_curves,
 )
 from views import choices, shell
 
@@ -20,6 +21,7 @@ def show() -> None:
     views = {
         "Bits four ways": _bits,
         "Limits": _limits,
+        "Codes in use": _usage,
         "Equal bits for every clip": _equal_bits,
     }
     choices.choose_view(views, run)
@@ -74,6 +76,24 @@ def _limits(run: RunTables) -> None:
     st.caption(
         f"{shell.LIMITS_CAPTION} A single chosen emotion stands beside its own limits. Limits are "
         f"known for: {'; '.join(metric_words(name) for name in LIMITED)}."
+    )
+
+
+def _usage(run: RunTables) -> None:
+    table = shell.table(run, "rate")
+    recipe, protocol = choices.choose_tested(run, table, st.columns(2))
+    figure = shell.draw(
+        run,
+        usage_curves,
+        ["rate"],
+        protocol=protocol,
+        recipe=recipe,
+        emotions=choices.choose_emotions(run.emotions),
+    )
+    shell.show_figure(figure, name="usage", alt="Codes in use against λ", min_width=shell.WIDE)
+    st.caption(
+        "Skip counts as a code. Few vectors cannot use every code, so both are too low where an "
+        "emotion has few clips; compare emotions of like size."
     )
 
 

@@ -53,7 +53,7 @@ _STYLE = """<style>
 .runs { border-collapse: collapse; }
 .runs th { text-align: left; font-weight: 600; white-space: nowrap; }
 .runs td, .runs th { padding: .25rem 1.2rem .25rem 0; vertical-align: top; font-size: .92rem; }
-.claims .table { overflow-x: auto; }
+.claims .table { overflow-x: auto; margin-bottom: 1.6rem; }
 .claims table { border-collapse: collapse; font-size: .9rem; line-height: 1.35; }
 .claims caption { text-align: left; opacity: .75; padding-bottom: .5rem; }
 .claims th, .claims td { text-align: left; vertical-align: top; padding: .35rem .9rem .35rem 0;

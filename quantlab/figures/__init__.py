@@ -21,7 +21,8 @@ from quantlab.figures.displacement import displacement_bars, displacement_curves
 from quantlab.figures.drift import EACH_OTHER, attraction_curves
 from quantlab.figures.drift_map import drift_map
 from quantlab.figures.empty import empty_figure
-from quantlab.figures.evaluation import ModelTables, write_model_report
+from quantlab.figures.evaluation import ModelTables, models_context, write_model_report
+from quantlab.figures.evaluation_tables import grid_html, model_tables, verdict_html
 from quantlab.figures.export import (
     PLOT_CONFIG,
     export_figure,
@@ -63,6 +64,7 @@ from quantlab.figures.run_settings import run_settings
 from quantlab.figures.runs import RunEntry, RunTables, list_runs, run_stamp
 from quantlab.figures.spectrogram import Spectrogram, spectrogram_panels
 from quantlab.figures.stages import stage_curves
+from quantlab.figures.terms import METHODS, MODEL_METHODS, terms_html
 from quantlab.figures.two_runs import difference_curves, two_runs_curves
 from quantlab.figures.two_runs_words import (
     cautions,
@@ -72,10 +74,13 @@ from quantlab.figures.two_runs_words import (
     same_corpus,
     settings_beside,
 )
+from quantlab.figures.usage import usage_curves
 from quantlab.figures.verdicts import read_verdicts, verdicts_table
 from quantlab.figures.words import (
     axis_words,
+    counted,
     emotion_order,
+    joined,
     method_words,
     metric_words,
     number,
@@ -90,6 +95,8 @@ __all__ = [
     "EACH_OTHER",
     "EMOTION_STYLES",
     "LIMITED",
+    "METHODS",
+    "MODEL_METHODS",
     "PLOT_CONFIG",
     "SIMILARITY_AXIS",
     "EmotionStyle",
@@ -119,6 +126,7 @@ __all__ = [
     "confusion_heatmap",
     "control_curves",
     "conversion_effect",
+    "counted",
     "difference_curves",
     "difference_sentence",
     "displacement_bars",
@@ -135,8 +143,10 @@ __all__ = [
     "figure_image",
     "findings",
     "grid_dots",
+    "grid_html",
     "image_maker",
     "information_curves",
+    "joined",
     "limit_curves",
     "list_runs",
     "listening_curves",
@@ -150,6 +160,8 @@ __all__ = [
     "mixing_pairs",
     "mixing_simplex",
     "mixture_angles",
+    "model_tables",
+    "models_context",
     "moved_table",
     "named_by_folder",
     "number",
@@ -183,7 +195,10 @@ __all__ = [
     "spectrogram_panels",
     "stage_curves",
     "template",
+    "terms_html",
     "two_runs_curves",
+    "usage_curves",
+    "verdict_html",
     "verdicts_table",
     "write_model_report",
     "write_report",

@@ -23,6 +23,7 @@ from quantlab.figures.page import render_page
 from quantlab.figures.report import figure_block
 from quantlab.figures.sections import ReportFigure
 from quantlab.figures.tables import records, where
+from quantlab.figures.terms import MODEL_METHODS, terms_html
 from quantlab.figures.words import (
     counted,
     interval_text,
@@ -31,45 +32,6 @@ from quantlab.figures.words import (
     plain_long,
     protocol_words,
     slug,
-)
-
-_TERMS = (
-    (
-        "Probes",
-        "Classifiers that read a label off an embedding: a linear one, and a neural network with "
-        "one hidden layer. They are trained and asked in folds by sentence, on clips that the "
-        "model never saw. Intervals are 95 %, over speakers; over sentences where the speaker is "
-        "asked for, because then every speaker is a class.",
-    ),
-    (
-        "Disentanglement, completeness",
-        "From the importances of gradient-boosted trees: whether a dimension serves one class, and "
-        "a class one dimension. If a random rotation of the embedding leaves them as high, they "
-        "measured how separable the classes are. Shuffled labels and the same networks before "
-        "training are the other controls.",
-    ),
-    (
-        "Informativeness",
-        "Accuracy of these trees. Against the rest, always answering “rest” is right often: that "
-        "share is its chance.",
-    ),
-    (
-        "Bits",
-        "V-information, which a linear classifier can use and which bounds mutual information from "
-        "below, and the categorical CLUB bound from above. About 0 where a label cannot be told.",
-    ),
-    (
-        "Mel-cepstral distortion",
-        "Mean distance of cepstra frame by frame, without alignment and without the level; its "
-        "convention stands below the table, and values of other conventions do not compare. With "
-        "log10 instead of the natural logarithm, as in the literature on StyleVC, it is 2.303 "
-        "times smaller.",
-    ),
-    (
-        "Copy synthesis",
-        "The clip's own mel made sound by the same vocoder and analysed again: what the vocoder "
-        "alone costs.",
-    ),
 )
 
 
@@ -119,6 +81,11 @@ class ModelTables:
     sound: pd.DataFrame
     maps: pd.DataFrame
 
+    def asked(self) -> pd.DataFrame:
+        """Return the rows of `probes` of the trained model, on clips kept apart as it was."""
+        own = (self.probes["protocol"] == self.protocol) & (self.probes["encoder"] == "trained")
+        return where(self.probes, own)
+
     def context(self) -> FigureContext:
         """Return what every figure of this model says."""
         return FigureContext(
@@ -127,6 +94,16 @@ class ModelTables:
             num_speakers=self.num_speakers,
             split=protocol_words(self.protocol),
         )
+
+
+def models_context(models: Sequence[ModelTables]) -> FigureContext:
+    """Return what a figure of several models says."""
+    speakers = {given.num_speakers for given in models}
+    return FigureContext(
+        corpus=joined(sorted({given.corpus for given in models})),
+        num_speakers=speakers.pop() if len(speakers) == 1 else 0,
+        split=joined(sorted({protocol_words(given.protocol) for given in models})),
+    )
 
 
 def write_model_report(
@@ -208,15 +185,9 @@ def _header(models: Sequence[ModelTables]) -> str:
 
 
 def _grid_figure(models: Sequence[ModelTables], grid: pd.DataFrame) -> ReportFigure:
-    speakers = {given.num_speakers for given in models}
-    context = FigureContext(
-        corpus=joined(sorted({given.corpus for given in models})),
-        num_speakers=speakers.pop() if len(speakers) == 1 else 0,
-        split=joined(sorted({protocol_words(given.protocol) for given in models})),
-    )
     return ReportFigure(
         name="grid",
-        figure=grid_dots(grid, context=context),
+        figure=grid_dots(grid, context=models_context(models)),
         how="One panel for each measure, one line for each model: the dot is the value, its bar "
         "the 95 % interval, the upright stroke what chance gives, the open diamond the value "
         "after a random rotation. “speaker → emotion” is how often the emotion is told from the "
@@ -255,8 +226,7 @@ def _overview(figure: ReportFigure, grid: pd.DataFrame, verdicts: pd.DataFrame) 
 
 def _model_figures(given: ModelTables, *, prefix: str) -> list[ReportFigure]:
     context = given.context()
-    own = (given.probes["protocol"] == given.protocol) & (given.probes["encoder"] == "trained")
-    asked = where(given.probes, own)
+    asked = given.asked()
     figures = [
         ReportFigure(
             name=f"{prefix}-probes",
@@ -319,8 +289,7 @@ def _model_section(given: ModelTables, figures: Sequence[ReportFigure], place: i
 
 
 def _terms() -> str:
-    terms = "\n".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in _TERMS)
-    return f'<section id="terms">\n<h2>Terms</h2>\n<dl>\n{terms}\n</dl>\n</section>'
+    return f'<section id="terms">\n<h2>Terms</h2>\n{terms_html(MODEL_METHODS)}\n</section>'
 
 
 def _origin(models: Sequence[ModelTables]) -> str:

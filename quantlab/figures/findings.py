@@ -187,8 +187,8 @@ def _sentences(given: Material) -> list[tuple[str, str]]:
 def _limits(given: Material) -> list[str]:
     """Return what cannot be told from this run, one sentence each."""
     run, speakers = given.run, given.run.num_speakers
-    found = [str(note).rstrip(".") + "." for note in run.summary.get("notes") or []]
-    found = [plain_long(note) for note in found]
+    notes = [str(note).rstrip(".") + "." for note in run.summary.get("notes") or []]
+    found = [plain_long(note[:1].upper() + note[1:]) for note in notes]
     if 0 < speakers < MIN_CLUSTERS:
         found.append(
             f"With {counted(speakers, 'speaker')} no comparison supports a claim; at least "

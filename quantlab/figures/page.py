@@ -161,6 +161,7 @@ dl { display: grid; grid-template-columns: minmax(150px, 230px) 1fr; gap: 8px 26
   margin: 14px 0; max-width: 100ch; }
 dt { font-weight: 600; }
 dd { margin: 0; overflow-wrap: anywhere; }
+.formula { font-style: italic; color: var(--muted); }
 ul { margin: 10px 0; padding-left: 1.2em; max-width: 76ch; }
 li { margin-bottom: .45em; }
 code { font: .9em ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace;

@@ -26,7 +26,7 @@ from quantlab.figures.sections import (
     figures_of,
     report_sections,
 )
-from quantlab.figures.terms import METHODS
+from quantlab.figures.terms import METHODS, terms_html
 from quantlab.figures.verdicts import verdicts_table
 from quantlab.figures.words import (
     counted,
@@ -200,8 +200,7 @@ def _limits(found: Findings) -> str:
 
 
 def _methods() -> str:
-    terms = "\n".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in METHODS)
-    return f'<section id="methods">\n<h2>Terms</h2>\n<dl>\n{terms}\n</dl>\n</section>'
+    return f'<section id="methods">\n<h2>Terms</h2>\n{terms_html(METHODS)}\n</section>'
 
 
 def _provenance(material: Material) -> str:

@@ -1,4 +1,6 @@
-"""What the words of the report mean."""
+"""What the words of reports and pages mean."""
+
+from collections.abc import Mapping
 
 from quantlab.analysis import MIN_CLUSTERS
 
@@ -115,3 +117,67 @@ METHODS: tuple[tuple[str, str], ...] = (
     ),
 )
 """Terms and their meaning; HTML."""
+
+MODEL_METHODS: tuple[tuple[str, str], ...] = (
+    (
+        "Probes",
+        "Classifiers that read a label off an embedding: a linear one, and a neural network with "
+        "one hidden layer. They are trained and asked in folds by sentence, on clips that the "
+        "model never saw. Intervals are 95 %, over speakers; over sentences where the speaker is "
+        "asked for, because then every speaker is a class.",
+    ),
+    (
+        "Disentanglement, completeness",
+        "From the importances of gradient-boosted trees: whether a dimension serves one class, and "
+        "a class one dimension. If a random rotation of the embedding leaves them as high, they "
+        "measured how separable the classes are. Shuffled labels and the same networks before "
+        "training are the other controls.",
+    ),
+    (
+        "Informativeness",
+        "Accuracy of these trees. Against the rest, always answering “rest” is right often: that "
+        "share is its chance.",
+    ),
+    (
+        "Bits of a label",
+        "V-information, which a linear classifier can use and which bounds mutual information from "
+        "below, and the categorical CLUB bound from above. About 0 where a label cannot be told.",
+    ),
+    (
+        "Mel-cepstral distortion",
+        "Mean distance of cepstra frame by frame, without alignment and without the level; its "
+        "convention stands below the table, and values of other conventions do not compare. With "
+        "log10 instead of the natural logarithm, as in the literature on StyleVC, it is 2.303 "
+        "times smaller.",
+    ),
+    (
+        "Copy synthesis",
+        "The clip's own mel made sound by the same vocoder and analysed again: what the vocoder "
+        "alone costs.",
+    ),
+)
+"""Terms of the evaluation of StyleVC models; HTML."""
+
+FORMULAS: Mapping[str, str] = {
+    "λ": "z = (x − μ) / s, mean of ‖z‖² = number of dimensions; λ in ‖z‖² per bit",
+    "Rate-aware code choice": "least ‖z − ẑ‖² + λ · Σ −log₂ p(code)",
+    "Plain blur of equal distortion": "ẑ = (1 − a) · z, a² · ‖z‖² = distortion",
+    "Centred cosine": "z · ẑ / (‖z‖ ‖ẑ‖)",
+    "Attraction": "∠(z, centre) − ∠(ẑ, centre), positive = toward the centre",
+    "Unweighted average recall": "mean over emotions of recognised clips / clips",
+    "Bits": "code length = Σ −log₂ p(code)",
+    "Displacement": "x̂ − x ≈ b₁ · (μ − x) + b₂ · (centre − μ)",
+    "V-information": "log₂ E − mean of −log₂ p(true emotion), E emotions",
+}
+"""Formulas of some terms; plain text."""
+
+
+def terms_html(terms: tuple[tuple[str, str], ...]) -> str:
+    """Return terms, their meaning and their formulas as an HTML list."""
+    return "<dl>\n" + "\n".join(_term(term, text) for term, text in terms) + "\n</dl>"
+
+
+def _term(term: str, text: str) -> str:
+    formula = FORMULAS.get(term)
+    line = f'<br><span class="formula">{formula}</span>' if formula else ""
+    return f"<dt>{term}</dt><dd>{text}{line}</dd>"

@@ -58,6 +58,8 @@ _METRICS = {
     "entropy_bits": "empirical entropy",
     "distinct_share": "different code sequences per vector",
     "bits_share": "bits relative to λ = 0",
+    "code_usage": "codes in use, of all codes",
+    "token_entropy": "entropy of the codes, of the largest",
     "uar": "unweighted average recall",
     "macro_f1": "macro-F1",
     "recall": "recall",

@@ -7,6 +7,7 @@ both. `listening_loop` converts over codecs and λ, and asks what is heard. `eva
 measures a trained StyleVC, `grid_of` and `write_evaluation_report` put several side by side.
 """
 
+from quantlab.synthesis.card_grid import card_grid
 from quantlab.synthesis.conversion import (
     Conversion,
     ConversionCard,
@@ -38,10 +39,11 @@ from quantlab.synthesis.evaluation import (
 )
 from quantlab.synthesis.evaluation_files import (
     card_metrics,
+    evaluation_folders,
     read_evaluation,
     write_evaluation,
 )
-from quantlab.synthesis.evaluation_report import write_evaluation_report
+from quantlab.synthesis.evaluation_report import shown_tables, write_evaluation_report
 from quantlab.synthesis.evaluation_settings import EvaluationSettings
 from quantlab.synthesis.finding import model_of, stylevc_models
 from quantlab.synthesis.following import Followed, follow_clip
@@ -106,6 +108,7 @@ __all__ = [
     "StyleVCDecoderSettings",
     "Vocoder",
     "as_loud_as",
+    "card_grid",
     "card_metrics",
     "check_features",
     "checked_output",
@@ -113,6 +116,7 @@ __all__ = [
     "embedder_of",
     "emotion_vector",
     "evaluate_stylevc",
+    "evaluation_folders",
     "evaluation_key",
     "follow_clip",
     "get_decoder",
@@ -130,6 +134,7 @@ __all__ = [
     "read_evaluation",
     "read_reference",
     "reference_archive",
+    "shown_tables",
     "stylevc_models",
     "write_conversion",
     "write_evaluation",

@@ -92,6 +92,29 @@ def read_evaluation(folder: str | Path) -> Evaluation:
     return Evaluation(model=model, about=about, notes=notes, **tables)
 
 
+def evaluation_folders(root: str | Path) -> dict[str, tuple[Path, ...]]:
+    """Return the evaluations that `quantlab evaluate-stylevc` wrote below a folder.
+
+    Parameters
+    ----------
+    root : str or Path
+        Usually the folder of runs; missing ones hold none.
+
+    Returns
+    -------
+    dict of str to tuple of Path
+        By the name of each output folder, relative to the root, the folders of its models. Only
+        names are looked at, up to two levels down.
+    """
+    place = Path(root)
+    found: dict[str, list[Path]] = {}
+    for pattern in (f"*/*/{CARD}", f"*/*/*/{CARD}"):
+        for card in sorted(place.glob(pattern)):
+            name = card.parent.parent.relative_to(place).as_posix()
+            found.setdefault(name, []).append(card.parent)
+    return {name: tuple(folders) for name, folders in sorted(found.items())}
+
+
 def _table(path: Path, expected: str | None) -> pd.DataFrame:
     if not path.is_file() or sha256_file(path) != expected:
         raise IntegrityError(

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from quantlab.synthesis.evaluation import Evaluation
+
+if TYPE_CHECKING:
+    from quantlab.figures import ModelTables
 
 
 def write_evaluation_report(
@@ -36,26 +40,31 @@ def write_evaluation_report(
     InputError
         There is no evaluation.
     """
-    from quantlab.figures import ModelTables, write_model_report
+    from quantlab.figures import write_model_report
 
-    models = [
-        ModelTables(
-            name=one.model,
-            corpus=str(one.about["corpus"]),
-            licence=str(one.about["licence"]),
-            protocol=str(one.about["protocol"]),
-            num_speakers=len(one.about["speakers"]),
-            num_clips=int(one.about["num_clips"]),
-            num_sentences=int(one.about["num_sentences"]),
-            notes=one.notes,
-            probes=one.probes,
-            dci=one.dci,
-            bits=one.bits,
-            scatter=one.scatter,
-            information=one.information,
-            sound=one.sound,
-            maps=one.maps,
-        )
-        for one in evaluations
-    ]
+    models = [shown_tables(one) for one in evaluations]
     return write_model_report(path, models, grid=grid, verdicts=verdicts)
+
+
+def shown_tables(evaluation: Evaluation) -> "ModelTables":
+    """Return what figures and tables of one model show of its evaluation."""
+    from quantlab.figures import ModelTables
+
+    about = evaluation.about
+    return ModelTables(
+        name=evaluation.model,
+        corpus=str(about["corpus"]),
+        licence=str(about["licence"]),
+        protocol=str(about["protocol"]),
+        num_speakers=len(about["speakers"]),
+        num_clips=int(about["num_clips"]),
+        num_sentences=int(about["num_sentences"]),
+        notes=evaluation.notes,
+        probes=evaluation.probes,
+        dci=evaluation.dci,
+        bits=evaluation.bits,
+        scatter=evaluation.scatter,
+        information=evaluation.information,
+        sound=evaluation.sound,
+        maps=evaluation.maps,
+    )

@@ -12,7 +12,10 @@ from streamlit.testing.v1 import AppTest
 from tests.synthetic_run import shared_run
 
 EXPLORER = Path(__file__).resolve().parents[2] / "apps" / "explorer.py"
-NAMES = ("overview", "similarity", "rate", "drift", "compare", "biased", "mixed", "listen", "clip")
+NAMES = (
+    *("overview", "similarity", "rate", "drift", "compare", "biased", "mixed", "listen", "clip"),
+    *("disentanglement", "methods"),
+)
 PAGES = {name: "" if name == "overview" else f"views/{name}.py" for name in NAMES}
 
 OpenPage = Callable[..., AppTest]
