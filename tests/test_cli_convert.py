@@ -184,3 +184,30 @@ def test_a_listener_that_the_decoder_is_counts_once(place: Path) -> None:
     decoder = get_decoder("stylevc", {"directory": str(place / "model"), "device": "cpu"})
     names = [one.name for one in _listeners(["own", "functionals", "own"], decoder)]
     assert names == ["stylevc", "functionals"]
+
+
+def test_a_showcase_of_a_run_is_made_and_taken_up_again(place: Path, tmp_path: Path) -> None:
+    given = ["showcase", place / "run", "-o", tmp_path / "site", "--clips", "1", "--lams", "2"]
+    done = run(*given, "--target", "sad", "--manifest", place / "clips.parquet")
+    assert done.exit_code == 0, done.output
+    assert f"1 clip: {tmp_path / 'site' / 'index.html'}" in done.output.replace("\n", "")
+    text = (tmp_path / "site" / "index.html").read_text()
+    assert "CC0" in text
+    assert str(tmp_path) not in text
+    assert len(list((tmp_path / "site" / "data").glob("*.js"))) == 1
+    again = run(*given, "--target", "sad", "--manifest", place / "clips.parquet")
+    assert again.exit_code == 0, again.output
+
+
+def test_a_showcase_says_what_is_missing(place: Path, tmp_path: Path) -> None:
+    cases = [
+        ([place / "clips"], "holds neither codecs nor sounds"),
+        ([place / "run", "--codec", "none"], "has no codec none; there are small"),
+    ]
+    for given, words in cases:
+        done = run("showcase", *given, "-o", tmp_path / "site")
+        assert words in str(done.exception)
+        assert not (tmp_path / "site").exists()
+    (tmp_path / "notes.txt").write_text("mine")
+    done = run("showcase", place / "run", "-o", tmp_path)
+    assert "and no showcase; give a new folder" in str(done.exception)

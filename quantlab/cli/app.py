@@ -7,7 +7,17 @@ from typing import Any, NoReturn
 
 import typer
 
-from quantlab.cli import convert, data, doctor, evaluation, stream, study, stylevc, synthesis
+from quantlab.cli import (
+    convert,
+    data,
+    doctor,
+    evaluation,
+    showcase,
+    stream,
+    study,
+    stylevc,
+    synthesis,
+)
 from quantlab.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, QuantlabError
 
 app = typer.Typer(
@@ -44,6 +54,7 @@ for _command in (
     synthesis.reference,
     convert.convert,
     convert.listen,
+    showcase.showcase,
     stylevc.fit_stylevc,
     evaluation.evaluate_stylevc,
     doctor.doctor,

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from quantlab.cli.options import Quiet, say, skipped_code
+from quantlab.cli.options import Quiet, codecs_of, say, skipped_code
 from quantlab.errors import EXIT_OK, InputError
 
 if TYPE_CHECKING:
-    from quantlab.codebooks import Codec
     from quantlab.synthesis import Decoder, Listener
 
 Model = Annotated[
@@ -242,7 +241,7 @@ def listen(
             decoder=made,
             vocoder=get_vocoder(vocoder),
             listeners=_listeners(listener or ["own", "functionals"], made),
-            codecs=_codecs(codec or []),
+            codecs=codecs_of(codec or []),
             settings=settings,
             keep=keep,
             about={"command": _command(), "corpora": sorted(set(clips.items["corpus"]) - {""})},
@@ -277,18 +276,3 @@ def _listeners(names: list[str], decoder: "Decoder") -> "list[Listener]":
     ]
     # A decoder that takes the vectors of functionals hears by them already.
     return list({listener.name: listener for listener in reversed(found)}.values())[::-1]
-
-
-def _codecs(folders: list[Path]) -> "dict[str, Codec]":
-    """Load codecs by the names of their folders."""
-    from quantlab.codebooks import Codec
-
-    places = []
-    for folder in folders:
-        inside = sorted(card.parent for card in (folder / "codecs").glob("*/card.json"))
-        places += inside or [folder]
-    names = [place.resolve().name for place in places]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"several codecs are called {', '.join(twice)}; rename their folders")
-    return {name: Codec.load(place) for name, place in zip(names, places, strict=True)}

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from quantlab.engine import EngineName, default_workers
-from quantlab.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_PARTLY_DONE
+from quantlab.errors import EXIT_INTEGRITY, EXIT_OK, EXIT_PARTLY_DONE, InputError
+
+if TYPE_CHECKING:
+    from quantlab.codebooks import Codec
 
 Workers = Annotated[
     int, typer.Option(min=0, help="Processes to use; 0 takes one per core.", show_default="0")
@@ -36,3 +39,18 @@ def skipped_code(errors: Sequence[str], report: Path) -> int:
         return EXIT_OK
     typer.echo(f"{len(errors)} clips were skipped; reasons in {report}", err=True)
     return EXIT_INTEGRITY if "IntegrityError" in errors else EXIT_PARTLY_DONE
+
+
+def codecs_of(folders: list[Path]) -> "dict[str, Codec]":
+    """Load codecs by the names of their folders; of a run folder, all of its codecs."""
+    from quantlab.codebooks import Codec
+
+    places = []
+    for folder in folders:
+        inside = sorted(card.parent for card in (folder / "codecs").glob("*/card.json"))
+        places += inside or [folder]
+    names = [place.resolve().name for place in places]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"several codecs are called {', '.join(twice)}; rename their folders")
+    return {name: Codec.load(place) for name, place in zip(names, places, strict=True)}

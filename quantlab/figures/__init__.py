@@ -62,6 +62,7 @@ from quantlab.figures.rows_over import rows_over
 from quantlab.figures.run_map import RunMap
 from quantlab.figures.run_settings import run_settings
 from quantlab.figures.runs import RunEntry, RunTables, list_runs, run_stamp
+from quantlab.figures.showcase_page import ShowcaseClip, showcase_data, showcase_page
 from quantlab.figures.spectrogram import Spectrogram, spectrogram_panels
 from quantlab.figures.stages import stage_curves
 from quantlab.figures.terms import METHODS, MODEL_METHODS, terms_html
@@ -108,6 +109,7 @@ __all__ = [
     "RunEntry",
     "RunMap",
     "RunTables",
+    "ShowcaseClip",
     "Sound",
     "Spectrogram",
     "accuracy_curves",
@@ -190,6 +192,8 @@ __all__ = [
     "run_stamp",
     "same_corpus",
     "settings_beside",
+    "showcase_data",
+    "showcase_page",
     "similarity_curves",
     "similarity_heatmap",
     "spectrogram_panels",

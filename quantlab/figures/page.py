@@ -45,13 +45,13 @@ def render_page(*, title: str, body: str, figures: Mapping[str, go.Figure]) -> s
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         f"{body}\n"
-        f'<script type="application/json" id="figures">{_inert(data)}</script>\n'
-        f'<script type="application/json" id="settings">{_inert(settings)}</script>\n'
+        f'<script type="application/json" id="figures">{inert_json(data)}</script>\n'
+        f'<script type="application/json" id="settings">{inert_json(settings)}</script>\n'
         f"<script>{get_plotlyjs()}</script>\n<script>{_SCRIPT}</script>\n</body>\n</html>\n"
     )
 
 
-def _inert(value: object) -> str:
+def inert_json(value: object) -> str:
     """Write JSON that cannot end its script element."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

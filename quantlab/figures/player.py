@@ -48,7 +48,9 @@ class PlayerSound:
     band_hz: np.ndarray
 
 
-def player_data(sounds: Sequence[PlayerSound], *, title: str = "") -> dict[str, Any]:
+def player_data(
+    sounds: Sequence[PlayerSound], *, title: str = "", addresses: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return what the script draws and plays, ready for JSON.
 
     Parameters
@@ -57,6 +59,8 @@ def player_data(sounds: Sequence[PlayerSound], *, title: str = "") -> dict[str, 
         One or more, of one spacing and the same bands.
     title : str
         What the player is called for readers who cannot see it.
+    addresses : sequence of str
+        Where the files lie, relative to the page; without them the sounds go into the data.
 
     Returns
     -------
@@ -76,7 +80,10 @@ def player_data(sounds: Sequence[PlayerSound], *, title: str = "") -> dict[str, 
         ],
         "f0_range": list(_F0_RANGE),
         "f0_ticks": list(_F0_TICKS),
-        "sounds": [_sound(sound, top) for sound in sounds],
+        "sounds": [
+            _sound(sound, top) | _heard_at(sound, addresses[place] if addresses else "")
+            for place, sound in enumerate(sounds)
+        ],
     }
 
 
@@ -91,12 +98,15 @@ def _sound(sound: PlayerSound, top: float) -> dict[str, Any]:
     return {
         "name": sound.name,
         "detail": sound.detail,
-        "wav": base64.b64encode(sound.wav).decode(),
         "mel": base64.b64encode(levels.tobytes()).decode(),
         "frames": int(levels.shape[0]),
         "bands": int(levels.shape[1]),
         "f0": pitch,
     }
+
+
+def _heard_at(sound: PlayerSound, address: str) -> dict[str, str]:
+    return {"address": address} if address else {"wav": base64.b64encode(sound.wav).decode()}
 
 
 @cache

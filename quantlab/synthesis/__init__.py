@@ -67,6 +67,8 @@ from quantlab.synthesis.references import (
     write_reference,
     write_reference_arrays,
 )
+from quantlab.synthesis.showcase import check_site, write_showcase
+from quantlab.synthesis.showcase_sounds import ShowcaseSettings, record_showcase
 from quantlab.synthesis.vocoders import (
     VOCODERS,
     GriffinLim,
@@ -103,6 +105,7 @@ __all__ = [
     "Reference",
     "ReferenceCard",
     "ReferenceClip",
+    "ShowcaseSettings",
     "Source",
     "StyleVCDecoder",
     "StyleVCDecoderSettings",
@@ -111,6 +114,7 @@ __all__ = [
     "card_grid",
     "card_metrics",
     "check_features",
+    "check_site",
     "checked_output",
     "convert",
     "embedder_of",
@@ -133,6 +137,7 @@ __all__ = [
     "read_emotion",
     "read_evaluation",
     "read_reference",
+    "record_showcase",
     "reference_archive",
     "shown_tables",
     "stylevc_models",
@@ -142,4 +147,5 @@ __all__ = [
     "write_listening_report",
     "write_reference",
     "write_reference_arrays",
+    "write_showcase",
 ]

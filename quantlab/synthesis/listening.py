@@ -41,7 +41,10 @@ from quantlab.synthesis.listening_plan import (
     ClipTable,
     ListeningSettings,
     Source,
+    clip_key,
+    clip_stem,
     make_plan,
+    spread_lams,
 )
 from quantlab.synthesis.listening_source import (
     COLUMNS,
@@ -158,7 +161,7 @@ class _Loop:
         self.settings, self.keep = settings, keep
         self.plan = make_plan(self.items, decoder.card().get("trained_on", []), settings)
         self.codecs = {
-            name: (codec, settings.lams or _some(codec.ladder_, settings.num_lams))
+            name: (codec, settings.lams or spread_lams(codec.ladder_, settings.num_lams))
             for name, codec in codecs.items()
         }
         self.skipped: list[tuple[str, str, str]] = []
@@ -292,8 +295,7 @@ class _Loop:
             self.skipped.append(entry)
 
     def _sha256(self, row: int) -> str:
-        item = self.items.iloc[row]
-        return str(item["sha256"] or item["path"])
+        return clip_key(self.items, row)
 
     # One source
 
@@ -302,7 +304,7 @@ class _Loop:
         references = [(target, self._sha256(row)) for target, row in source.references]
         key = fingerprint([self.identity, self._sha256(source.row), references])
         path = self.folder / "rows" / f"{key[:SHORT_FINGERPRINT]}.parquet"
-        audio = self.folder / "audio" / self._stem(source.row)
+        audio = self.folder / "audio" / clip_stem(self.items, source.row)
         if self._finished(path, key) and (audio / SOUNDS_FILE).is_file() >= sounds:
             return read_table(path)
         made = SourceSession(
@@ -331,16 +333,7 @@ class _Loop:
         names = [str(item[key]) for key in ("path", "speaker", "emotion", "text_id")]
         return Labelled(self.clips.read_clip(row), *names)
 
-    def _stem(self, row: int) -> str:
-        return f"{Path(str(self.items['path'].iloc[row])).stem}-{self._sha256(row)[:6]}"
-
     def _schema(self) -> dict[str, str]:
         emotions = next(iter(self.trained.values())).emotion_probe.classes
         single = [f"{kind}_{name}" for kind in ("posterior", "attraction") for name in emotions]
         return COLUMNS | dict.fromkeys(single, "float64")
-
-
-def _some(ladder: Sequence[float], num: int) -> tuple[float, ...]:
-    """Return at most `num` of a ladder, its ends among them where there are two or more."""
-    places = np.unique(np.linspace(0, len(ladder) - 1, min(num, len(ladder))).round().astype(int))
-    return tuple(float(ladder[place]) for place in places)

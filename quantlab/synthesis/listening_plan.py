@@ -7,6 +7,7 @@ decoder unless asked for.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
@@ -197,3 +198,20 @@ def _references(
         if len(rows):
             found.append((target, int(rng.choice(rows))))
     return tuple(found)
+
+
+def spread_lams(ladder: Sequence[float], num: int) -> tuple[float, ...]:
+    """Return at most `num` of a ladder, its ends among them where there are two or more."""
+    places = np.unique(np.linspace(0, len(ladder) - 1, min(num, len(ladder))).round().astype(int))
+    return tuple(float(ladder[place]) for place in places)
+
+
+def clip_key(items: pd.DataFrame, row: int) -> str:
+    """Return what tells the clip of a row from all others: the hash of its bytes, else its path."""
+    item = items.iloc[row]
+    return str(item["sha256"] or item["path"])
+
+
+def clip_stem(items: pd.DataFrame, row: int) -> str:
+    """Return a folder's name for the sounds of a clip."""
+    return f"{Path(str(items['path'].iloc[row])).stem}-{clip_key(items, row)[:6]}"

@@ -25,7 +25,7 @@ from quantlab.synthesis.player_sounds import player_sound
 if TYPE_CHECKING:
     from quantlab.figures import PlayerSound
 
-_COLUMNS = ("file", "method", "target", "codec", "lam")
+_TEXTS, _NUMBERS = ("file", "method", "target", "codec"), ("lam", "rate_bits")
 _WORDS = {
     SOURCE: "original",
     COPY: "copy synthesis",
@@ -84,12 +84,21 @@ class ListeningSounds:
         return list(self.places)
 
     def table(self, source: str) -> pd.DataFrame:
-        """Return the sounds of a clip: file, method, target, codec, lam (NaN without a codec)."""
+        """Return the sounds of a clip.
+
+        Returns
+        -------
+        pd.DataFrame
+            Columns file, method, target, codec, and, NaN without a codec, lam and rate_bits.
+        """
+        columns = [*_TEXTS, *_NUMBERS]
         sounds = read_json(self.places[source] / SOUNDS_FILE)["sounds"]
-        rows = [[one.get(name) for name in _COLUMNS] for one in sounds if isinstance(one, dict)]
-        table = pd.DataFrame(rows, columns=list(_COLUMNS))
-        texts = {name: table[name].fillna("").astype(str) for name in _COLUMNS[:-1]}
-        return table.assign(**texts, lam=pd.to_numeric(table["lam"], errors="coerce"))
+        rows = [[one.get(name) for name in columns] for one in sounds if isinstance(one, dict)]
+        table = pd.DataFrame(rows, columns=columns)
+        texts = {name: table[name].fillna("").astype(str) for name in _TEXTS}
+        return table.assign(
+            **texts, **{name: pd.to_numeric(table[name], errors="coerce") for name in _NUMBERS}
+        )
 
     def beside(self, source: str, *, target: str, codec: str, lam: float) -> list[dict[str, Any]]:
         """Return what is heard side by side: original, reconstruction, reference, conversions."""
@@ -113,8 +122,14 @@ class ListeningSounds:
         InputError
             Its file is missing or leads out of the folder.
         """
-        path = resolve_under(self.places[source], str(row["file"]))
-        return player_sound(read_clip(path).samples, name=sound_words(row))
+        path = self.file(source, row)
+        bits = float(row.get("rate_bits", np.nan))
+        detail = f"{bits:.1f} bits" if np.isfinite(bits) else ""
+        return player_sound(read_clip(path).samples, name=sound_words(row), detail=detail)
+
+    def file(self, source: str, row: Mapping[str, Any]) -> Path:
+        """Return the file of a sound; InputError where its name leads out of the folder."""
+        return resolve_under(self.places[source], str(row["file"]))
 
 
 def sound_words(row: Mapping[str, Any]) -> str:

@@ -174,7 +174,7 @@ class SourceSession:
         for name, (codec, lams) in studio.codecs.items():
             for coded in quantized_vectors(reference.clip, studio.decoder, codec, lams):
                 sound = self._decoded(coded.vector)
-                self._keep(sound, QUANTIZED, target=target, codec=name, lam=coded.lam)
+                self._keep(sound, QUANTIZED, target=target, codec=name, coded=coded)
                 yield from self._judged(
                     sound, QUANTIZED, target, reference, codec=name, coded=coded, plain=plain
                 )
@@ -204,15 +204,16 @@ class SourceSession:
 
     def _keep(
         self, sound: _Sound, method: str, *, target: str = "", codec: str = "",
-        lam: float | None = None,
+        coded: EmotionVector | None = None,
     ) -> None:  # fmt: skip
         if self._audio is None:
             return
+        lam, bits = (None, None) if coded is None else (coded.lam, coded.rate_bits)
         strength = "" if lam is None else f"lam{lam:g}"
         name = "-".join(part for part in (target, method, codec, strength) if part)
         write_clip(self._audio / f"{name}.wav", sound.clip.samples)
         entry = {"file": f"{name}.wav", "method": method, "target": target, "codec": codec}
-        self._kept.append({**entry, "lam": lam})
+        self._kept.append({**entry, "lam": lam, "rate_bits": bits})
 
     # Judging them
 

@@ -46,8 +46,8 @@ window.quantlabPlayer = (() => {
       this.audio = new Audio();
       this.audio.preload = "auto";
       const type = { type: "audio/wav" };
-      this.address = URL.createObjectURL(new Blob([bytes(sound.wav)], type));
-      this.audio.src = this.address;
+      this.made = sound.wav ? URL.createObjectURL(new Blob([bytes(sound.wav)], type)) : "";
+      this.audio.src = this.made || sound.address;
       this.audio.addEventListener("ended", () => player.stop());
       this.picture = picture(sound);
       this.canvas = element("canvas");
@@ -248,7 +248,7 @@ window.quantlabPlayer = (() => {
       this.watch.disconnect();
       this.panels.forEach((panel) => {
         panel.audio.pause();
-        URL.revokeObjectURL(panel.address);
+        if (panel.made) URL.revokeObjectURL(panel.made);
       });
     }
   }
@@ -256,6 +256,8 @@ window.quantlabPlayer = (() => {
   const shown = new WeakMap();
   return (root, data, options = {}) => {
     shown.get(root)?.leave();
-    shown.set(root, new Player(root, data, Boolean(options.dark)));
+    const player = new Player(root, data, Boolean(options.dark));
+    shown.set(root, player);
+    return player;
   };
 })();
