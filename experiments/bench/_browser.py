@@ -24,6 +24,8 @@ ADDRESSES = {
     "similarity?view=Recognition&over=bits": 1,
     "similarity?view=Confusion": 1,
     "rate": 1,
+    "rate?view=Limits": 1,
+    "rate?view=Codes+in+use": 1,
     "drift?view=Map": 1,
     "drift?view=Attraction": 1,
     "drift?view=Displacement": 1,
@@ -33,6 +35,8 @@ ADDRESSES = {
     "mixed": 2,
     "listen": 0,
     "clip": 0,
+    "disentanglement": 1,
+    "methods": 0,
 }
 _FLAGS = (
     "--no-sandbox --disable-quic --no-first-run --disable-background-networking "

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from quantlab.figures.context import FigureContext
@@ -65,10 +66,10 @@ def drift_map(
     few = f"{len(view.items):,} of {num_items_of_run:,} clips"
     whole = counted(len(view.items), "clip")
     size = few if num_items_of_run > len(view.items) else whole
-    rows = _thinned(view.items["emotion"].astype(str).to_numpy(), shown)
+    rows = _thinned(view.items, shown)
     count = sum(len(one) for one in rows.values())
     if count == _MOST:
-        size += f", {count:,} drawn (every emotion in its share); arrows are of all"
+        size += f", {count:,} drawn (each emotion and speaker in its share); arrows are of all"
     context = replace(context, notes=(*context.notes, size))
     drawn = _Drawn(view, rows, context)
     start = int(np.abs(view.lams - lam).argmin())
@@ -314,13 +315,14 @@ class _Drawn:
         return _dash(METHOD_DASHES.get(method, "dot"), self.flat)
 
 
-def _thinned(labels: np.ndarray, shown: Sequence[str]) -> dict[str, np.ndarray]:
+def _thinned(items: pd.DataFrame, shown: Sequence[str]) -> dict[str, np.ndarray]:
     """Return the rows of each shown emotion that are drawn: all, or `_MOST` spread over them."""
+    labels = items["emotion"].astype(str).to_numpy()
     rows = np.flatnonzero(np.isin(labels, list(shown)))
     if len(rows) > _MOST:
-        # In the order of emotions, equal steps leave every emotion, and with it whatever order
-        # its clips stand in, its share.
-        rows = rows[np.argsort(labels[rows], kind="stable")]
+        # In this order, equal steps leave every emotion of every speaker its share.
+        speakers = items["speaker"].astype(str).to_numpy()
+        rows = rows[np.lexsort((speakers[rows], labels[rows]))]
         rows = rows[np.linspace(0, len(rows) - 1, _MOST).astype(np.int64)]
     return {name: rows[labels[rows] == name] for name in shown}
 

@@ -27,7 +27,7 @@ def card_grid(cards: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     -------
     pd.DataFrame
         One row per model and measure with the columns of `GridCell`, as from `grid_of`; DCI is
-        that of the emotion's classes.
+        that of the emotion's classes. Distortion counts all speakers, whoever was decoded.
 
     Raises
     ------

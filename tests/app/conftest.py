@@ -72,3 +72,10 @@ def titles(app: AppTest) -> list[str]:
 def series(chart: dict[str, Any]) -> set[str]:
     """Return the names of the curves of a figure that show data."""
     return {trace["name"] for trace in chart["data"] if trace.get("meta")}
+
+
+def sound(app: AppTest) -> AppTest:
+    """Return the page, which says of nothing that it went wrong."""
+    assert [problem.value for problem in app.exception] == []
+    assert [problem.value for problem in app.error] == []
+    return app

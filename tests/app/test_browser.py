@@ -1,139 +1,178 @@
-"""A real browser visits every page and the report: no errors, and nothing from elsewhere."""
+"""A real browser walks the whole explorer: no errors, and nothing from elsewhere.
+
+It walks on the run of `make demo` where there is one, else on a made-up run. Screenshots of every
+page in light and dark stay in pytest's folder, or in that of ``QUANTLAB_SCREENSHOTS``.
+"""
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from experiments.bench._browser import ADDRESSES, CHROMIUM, DONE, ROOT, Visitor, browser, served
 from quantlab.audio import encode_clip
 from quantlab.figures import write_report
-from tests.app.conftest import EXPLORER
-from tests.synthetic_run import shared_run
+from tests.synthetic_maps import write_maps
+from tests.synthetic_run import LADDER, build_run, shared_run
 from tests.synthetic_voice import synthetic_voice
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = os.environ.get("BROWSER_PATH") or shutil.which("chromium")
+pytest.importorskip("playwright.sync_api", reason="needs playwright")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage"
-).split()
-DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+DEMO = ROOT / "runs" / "demo"
+EMOTIONS = ("happy", "neutral", "sad")
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the runs demo and other."""
     folder = tmp_path_factory.mktemp("browser")
-    shutil.copytree(shared_run(tmp_path_factory, small=True), folder / "demo")
+    shutil.copytree(shared_run(tmp_path_factory, small=True), folder / "other")
+    if (DEMO / "maps" / "card.json").is_file():
+        for part in ("analysis", "maps", "codecs"):
+            shutil.copytree(DEMO / part, folder / "demo" / part)
+        shutil.copy(DEMO / "run.yaml", folder / "demo")
+    else:
+        shutil.copytree(folder / "other", folder / "demo")
+        write_maps(folder / "demo", emotions=EMOTIONS, lams=LADDER[::2])
     write_report(folder / "demo")
     return folder
 
 
 @pytest.fixture(scope="module")
 def server(runs: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "apps/explorer.py"]
-    command += [f"--server.port={port}", "--server.headless=true", "--server.fileWatcherType=none"]
-    root = EXPLORER.parents[1]
-    environment = {**os.environ, "QUANTLAB_RUNS": str(runs), "PYTHONPATH": str(root)}
-    process = subprocess.Popen(
-        command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(150):
-        assert process.poll() is None, "the explorer ended"
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    pytest.fail("the explorer did not start")
-
-
-class Visitor:
-    """A browser page that keeps what went wrong."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-        self.problems: list[str] = []
-        page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-        page.on("console", self._console)
-        page.on("response", self._response)
-        page.on("request", self._request)
-
-    def _console(self, message: Any) -> None:
-        # A failed request is told by its response, with the address.
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            self.problems.append(f"console: {message.text}")
-
-    def _response(self, response: Any) -> None:
-        # Below a page's own path, Streamlit first looks for its server at the wrong place.
-        if response.status >= 400 and "/_stcore/" not in response.url:
-            self.problems.append(f"{response.status}: {response.url}")
-
-    def _request(self, request: Any) -> None:
-        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:", "file:")):
-            self.problems.append(f"left this machine: {request.url}")
-
-    def open(self, url: str, *, plots: int) -> None:
-        """Open a page of the explorer and wait until its figures are drawn."""
-        self.page.goto(url)
-        self.page.wait_for_selector(DONE, timeout=60_000)
-        self.page.wait_for_function(
-            f"document.querySelectorAll('.js-plotly-plot .main-svg').length >= {plots}",
-            timeout=60_000,
-        )
+    with served(runs) as address:
+        yield address
 
 
 @pytest.fixture
 def visitor() -> Iterator[Visitor]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield Visitor(browser.new_page(viewport={"width": 1280, "height": 1600}))
-        browser.close()
+    with browser() as started:
+        yield Visitor(started.new_page(viewport={"width": 1280, "height": 1600}))
 
 
-PAGES = (
-    ("", 4),
-    ("similarity", 2),
-    ("similarity?view=Recognition&over=bits", 1),
-    ("rate", 1),
-    ("drift?view=Attraction", 1),
-    ("biased", 1),
-    ("mixed", 2),
-    ("listen", 0),
-    ("clip", 0),
-)
+def screenshot(page: Any, folder: Path, name: str) -> np.ndarray:
+    """Save a picture of the page and return its levels, 0 to 255."""
+    place = Path(os.environ.get("QUANTLAB_SCREENSHOTS") or folder)
+    place.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(place / f"{name}.png"))
+    return np.asarray(Image.open(place / f"{name}.png").convert("L"))
+
+
+MENU = {
+    "Curves": {"Similarity and accuracy": 2, "Rate": 1, "Drift": 1, "Compare": 1},
+    "Codebooks": {"Biased codebooks": 1, "Mixed emotions": 1},
+    "Sound": {"Listen": 0, "Your clip": 0},
+    "Models": {"Disentanglement": 1, "Methods": 0},
+}
+GROUND = {"light": 255, "dark": 24}
+
+
+def looks_whole(page: Any, place: Path, name: str, *, ground: int) -> None:
+    """Take a picture: its ground is that of the scheme, and something stands on it."""
+    assert page.get_by_text("Something went wrong").count() == 0, name
+    assert page.locator("[data-testid=stException]").count() == 0, name
+    levels = screenshot(page, place, name)
+    assert abs(np.median(levels) - ground) < 10, name
+    assert levels.std() > 8, name
+
+
+def fits_a_phone(page: Any, place: Path, name: str) -> None:
+    """Nothing scrolls the page sideways; figures scroll inside it."""
+    page.set_viewport_size({"width": 390, "height": 1200})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+    screenshot(page, place, f"{name}-phone")
+    page.set_viewport_size({"width": 1280, "height": 1600})
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_pages_are_drawn_without_an_error(server: str, visitor: Visitor, scheme: str) -> None:
-    visitor.page.emulate_media(color_scheme=scheme)
-    for address, plots in PAGES:
+def test_all_pages_are_reached_by_their_names(
+    server: str, visitor: Visitor, tmp_path: Path, scheme: str
+) -> None:
+    page = visitor.page
+    page.emulate_media(color_scheme=scheme)
+    visitor.open(f"{server}/", plots=1)
+    looks_whole(page, tmp_path, f"Overview-{scheme}", ground=GROUND[scheme])
+    for group, names in MENU.items():
+        for name, plots in names.items():
+            page.get_by_role("button", name=group).click()
+            page.get_by_role("menuitem", name=name).click()
+            page.wait_for_function(
+                "name => document.querySelector('h1')?.textContent.startsWith(name)", arg=name
+            )
+            page.wait_for_selector(DONE)
+            visitor.drawn(plots)
+            looks_whole(page, tmp_path, f"{name}-{scheme}", ground=GROUND[scheme])
+            if scheme == "light":
+                fits_a_phone(page, tmp_path, name)
+    assert page.url.startswith(f"{server}/methods")
+    assert visitor.problems == []
+
+
+def test_all_views_are_links_and_fit_a_phone(server: str, visitor: Visitor, tmp_path: Path) -> None:
+    page = visitor.page
+    for address, plots in ADDRESSES.items():
+        page.set_viewport_size({"width": 1280, "height": 1400})
         visitor.open(f"{server}/{address}", plots=plots)
-        assert visitor.page.get_by_text("Something went wrong").count() == 0
-    visitor.open(f"{server}/biased?view=Codebook+×+emotion&equal=equal+λ&lam=0.6", plots=1)
-    assert "λ\u00a0=\u00a00.6" in visitor.page.locator(".gtitle").last.text_content()
+        name = "".join(sign if sign.isalnum() else "-" for sign in address) or "overview"
+        looks_whole(page, tmp_path, name, ground=GROUND["light"])
+        page.set_viewport_size({"width": 390, "height": 1200})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, address
+        screenshot(page, tmp_path, f"{name}-phone")
+    assert visitor.problems == []
+
+
+def test_a_deep_link_opens_one_view_and_its_slider_moves(server: str, visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open(f"{server}/biased?view=Codebook+×+emotion&equal=equal+λ", plots=1)
+    title = page.locator(".gtitle").last
+    before = title.text_content()
+    page.locator("[data-testid=stSlider] [role=slider], [data-testid=stSlider] input").first.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(
+        "before => { const now = document.querySelector('.gtitle')?.textContent;"
+        " return now && now !== before; }",
+        arg=before,
+    )
+    page.wait_for_function("location.search.includes('lam=')")
+    there = title.text_content()
+    visitor.open(page.url, plots=1)
+    assert page.locator(".gtitle").last.text_content() == there
+    assert visitor.problems == []
+
+
+def test_lam_moves_on_the_map_without_the_server(server: str, visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open(f"{server}/drift?view=Map&lam=0", plots=1)
+    page.wait_for_selector(".slider-rail-touch-rect")
+    sent: list[str] = []
+    page.on("websocket", lambda socket: sent.append(socket.url))
+    first = "JSON.stringify(document.querySelector('.js-plotly-plot')._fullData.map(t => t.x?.[0]))"
+    label, points = page.locator(".slider-label").first.text_content(), page.evaluate(first)
+    page.evaluate("window.before = document.querySelector('.js-plotly-plot')")
+    rail = page.locator(".slider-rail-touch-rect")
+    rail.scroll_into_view_if_needed()
+    box = rail.bounding_box()
+    page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
+    page.wait_for_function(
+        "label => document.querySelector('.slider-label').textContent !== label", arg=label
+    )
+    page.wait_for_function(f"points => {first} !== points", arg=points)
+    # The chart is the very one, and no script has run.
+    assert page.evaluate("window.before === document.querySelector('.js-plotly-plot')")
+    assert page.locator(DONE).count() == 1
+    assert sent == []
+    assert visitor.problems == []
+
+
+def test_two_runs_are_compared(server: str, visitor: Visitor) -> None:
+    visitor.open(f"{server}/compare?run=demo&other=other", plots=2)
+    assert visitor.page.get_by_text("Something went wrong").count() == 0
     assert visitor.problems == []
 
 
@@ -148,11 +187,11 @@ def test_pictures_are_saved_by_the_browser(server: str, visitor: Visitor) -> Non
 
 
 def test_a_clip_is_uploaded_heard_and_followed(server: str, visitor: Visitor) -> None:
-    visitor.open(f"{server}/clip", plots=0)
+    visitor.open(f"{server}/clip?codecs=shipped:+nemo_gcl1_cls_codecs", plots=0)
     page = visitor.page
     voice = encode_clip(synthetic_voice(duration_s=1.5))
     given = {"name": "mine.wav", "mimeType": "audio/wav", "buffer": voice}
-    page.locator("input[type=file]").set_input_files(given)  # pyright: ignore[reportArgumentType]
+    page.locator("input[type=file]").set_input_files(given)
     page.wait_for_selector("text=code length of the emotion", timeout=60_000)
     page.get_by_text("Make sounds").click()
     page.wait_for_selector(".quantlab-player canvas", timeout=90_000)
@@ -163,23 +202,35 @@ def test_a_clip_is_uploaded_heard_and_followed(server: str, visitor: Visitor) ->
     assert visitor.problems == []
 
 
-def test_figures_fit_a_narrow_screen_by_scrolling(server: str, visitor: Visitor) -> None:
+def test_a_file_above_the_limit_is_not_taken(server: str, visitor: Visitor, tmp_path: Path) -> None:
+    visitor.open(f"{server}/clip", plots=0)
+    large = tmp_path / "large.wav"
+    large.write_bytes(bytes((20 << 20) + 1))
+    visitor.page.locator("input[type=file]").set_input_files(str(large))
+    visitor.page.wait_for_selector("text=/must be 20.*MB or smaller/i")
+    assert visitor.problems == []
+
+
+def test_wide_figures_scroll_inside_the_page_on_a_phone(server: str, visitor: Visitor) -> None:
     visitor.page.set_viewport_size({"width": 390, "height": 1200})
     visitor.open(f"{server}/biased", plots=1)
-    widths = visitor.page.evaluate(
-        "[document.documentElement.scrollWidth,"
-        " document.querySelector('.js-plotly-plot').clientWidth]"
-    )
-    assert widths[0] <= 390
-    assert widths[1] >= 900
+    wide = visitor.page.evaluate("document.querySelector('.js-plotly-plot').clientWidth")
+    assert wide >= 900
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert visitor.problems == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_report_is_drawn_in_light_and_dark(runs: Path, visitor: Visitor, scheme: str) -> None:
+def test_the_report_is_drawn_in_light_and_dark(
+    tmp_path: Path, visitor: Visitor, scheme: str
+) -> None:
     page = visitor.page
+    run = build_run(
+        tmp_path / "small", emotions=EMOTIONS, ladder=LADDER[::2], num_texts=2, name="demo"
+    )
+    write_report(run)
     page.emulate_media(color_scheme=scheme)
-    page.goto((runs / "demo" / "report.html").as_uri())
+    page.goto((run / "report.html").as_uri())
     page.wait_for_selector("html[data-drawn=all]", timeout=60_000)
     figures = page.locator("[data-figure]").count()
     assert figures >= 30  # with those behind the claims
