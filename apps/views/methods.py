@@ -22,7 +22,7 @@ _FILES = (
 )
 _STYLE = """<style>
 .terms dl { display: grid; grid-template-columns: minmax(130px, 220px) 1fr; gap: .6rem 1.8rem;
-  margin: 0; max-width: 110ch; }
+  margin: 0; padding: 0; max-width: 110ch; }
 .terms dt { font-weight: 600; }
 .terms dd { margin: 0; }
 .terms .formula { font-style: italic; opacity: .75; }

@@ -3,6 +3,7 @@
 What is cached is shared by all sessions and never changed: nothing copies a table at every move.
 """
 
+import gc
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +29,10 @@ from quantlab.figures import (
     run_stamp,
 )
 from views.pictures import picture_buttons
+
+# Modules stay for good: without this the collector looks through them all in the middle of a move
+# of λ, which then takes a fifth longer.
+gc.freeze()
 
 LIMITS_CAPTION = (
     "Points stand at the bits that the coder really writes. Grey: limits of models of the training "

@@ -32,7 +32,7 @@ ADDRESSES = {
     "compare": 0,
     "biased": 1,
     "biased?view=Codebook+×+emotion&equal=equal+λ": 1,
-    "mixed": 2,
+    "mixed": 1,
     "listen": 0,
     "clip": 0,
     "disentanglement": 1,
@@ -131,6 +131,8 @@ class Visitor:
     def drawn(self, plots: int) -> None:
         """Wait until so many figures are drawn."""
         self.page.wait_for_function(
-            f"document.querySelectorAll('.js-plotly-plot .main-svg').length >= {plots}",
+            "count => [...document.querySelectorAll('.js-plotly-plot')]"
+            ".filter(one => one.querySelector('.main-svg')).length >= count",
+            arg=plots,
             timeout=_LOAD_MS,
         )

@@ -117,17 +117,37 @@ def _slide(visitor: Visitor, url: str) -> list[float]:
 
 
 def _changed(page: Any, act: Any, shown: str) -> float:
-    """Return the seconds from an act until what an expression says has changed and is painted."""
-    before = page.evaluate(shown)
-    begin = time.perf_counter()
+    """Return the seconds from a key or a click until what an expression says has changed.
+
+    Both are told by the page itself, the end by the frame that paints the change, so that no time
+    of the driver is counted.
+    """
+    page.evaluate(_STOPWATCH, shown)
     act()
-    page.wait_for_function(f"before => {shown} && {shown} !== before", arg=before, polling=10)
-    page.evaluate(_PAINTED)
-    return time.perf_counter() - begin
+    page.wait_for_function("window.quantlabTook !== undefined")
+    return page.evaluate("window.quantlabTook") / 1000
+
+
+_STOPWATCH = """shown => {
+  const say = new Function(`return ${shown}`), before = say();
+  let begin;
+  window.quantlabTook = undefined;
+  const start = () => { begin ??= performance.now(); };
+  for (const kind of ["keydown", "pointerdown"]) {
+    document.addEventListener(kind, start, { capture: true, once: true });
+  }
+  const watch = new MutationObserver(() => {
+    const now = say();
+    if (begin === undefined || !now || now === before) return;
+    watch.disconnect();
+    requestAnimationFrame(() => { window.quantlabTook = performance.now() - begin; });
+  });
+  watch.observe(document.body, { subtree: true, childList: true, characterData: true });
+}"""
 
 
 def _press_rail(page: Any, place: float) -> float:
-    """Press the slider of a figure; return the seconds until it stands at the new λ."""
+    """Press the slider of a figure; return the seconds until frames come evenly again."""
     box = page.evaluate(
         "rail => { const place = document.querySelector(rail);"
         " place.scrollIntoView({block: 'center'}); const box = place.getBoundingClientRect();"
@@ -135,7 +155,31 @@ def _press_rail(page: Any, place: float) -> float:
         _RAIL,
     )
     x, y = box[0] + place * box[2], box[1] + box[3] / 2
-    return _changed(page, lambda: page.mouse.click(x, y), _LABEL)
+    before = page.evaluate(_LABEL)
+    page.evaluate(_FRAMES)
+    page.mouse.click(x, y)
+    page.wait_for_function(f"before => {_LABEL} !== before", arg=before)
+    page.wait_for_timeout(3000)
+    return page.evaluate("window.quantlabSettled()") / 1000
+
+
+# The end of the last frame after the click that took more than 50 ms, or of the first.
+_FRAMES = """() => {
+  let begin;
+  const frames = [];
+  document.addEventListener("pointerdown", () => { begin = performance.now(); },
+                            { capture: true, once: true });
+  const next = () => {
+    frames.push(performance.now());
+    if (begin === undefined || frames.at(-1) - begin < 2500) requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+  window.quantlabSettled = () => {
+    const after = frames.filter((time) => time > begin);
+    const ends = after.filter((time, place) => time - (after[place - 1] ?? begin) > 50);
+    return (ends.at(-1) ?? after[0]) - begin;
+  };
+}"""
 
 
 def large_map() -> dict[str, float]:

@@ -40,7 +40,7 @@ def slider_layout(labels: Sequence[str], *, start: int, dark: bool) -> dict[str,
         "pad": {"t": 62, "b": 8},
         "currentvalue": {
             "font": {"size": 16, "color": colors.text},
-            "xanchor": "left",
+            "xanchor": "right",
             "offset": 14,
         },
         "transition": {"duration": 0},
