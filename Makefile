@@ -28,8 +28,9 @@ demo: $(STAMP)
 	echo "Open runs/demo/report.html in a browser, or start the app:" && \
 	echo "    $(BIN)/streamlit run apps/explorer.py"
 
+# In the order of files: the browser's tests, few and long, come first and not last on one core.
 test: $(STAMP) lint
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow

@@ -163,6 +163,7 @@ def test_unknown_settings_in_an_experiment_file(tmp_path: Path) -> None:
     assert "unknown key 'recipe'; did you mean 'recipes'?" in done.stderr
 
 
+@pytest.mark.slow
 def test_variants_of_an_experiment_file_get_a_run_each(tmp_path: Path) -> None:
     make_set(tmp_path / "set")
     (tmp_path / "sizes.yaml").write_text(

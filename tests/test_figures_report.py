@@ -473,7 +473,7 @@ def test_notes_and_skipped_clips_stand_among_the_limits(run: Path) -> None:
     summary["trials"] = {"done": 17, "total": 40, "failed": 0}
     file.write_text(json.dumps(summary))
     limits = " ".join(findings(RunTables.open(run)).limits)
-    assert "emotion &#x27;calm&#x27; left out." in limits
+    assert "Emotion &#x27;calm&#x27; left out." in limits
     assert "3 clips could not be embedded" in limits
     assert "17 of 40 trials" in limits
 
