@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from quantlab.audio import Clip, log10_mel, write_clip
+from quantlab.codebooks import Codec, CodecSettings
 from quantlab.config import Settings, fingerprint
 from quantlab.corpora import Manifest, index_corpus
 from quantlab.embedders import Level
@@ -99,3 +100,12 @@ class TiltDecoder:
         tilt = np.linspace(-1, 1, 80) * float(np.tanh(1 + emotion.mean()))
         moved = self.speaker_vector(speaker) - self.speaker_vector(source)
         return (own + moved + tilt).astype(np.float32)
+
+
+def small_codec(clips: Manifest) -> Codec:
+    """Return a codec of two stages for vectors of `BandsEmbedder`, with four λ."""
+    chosen = [clips.read_clip(row) for row in range(0, len(clips), 4)]
+    vectors = np.concatenate(BandsEmbedder().embed_batch(chosen, level="utterance"))
+    settings = CodecSettings.parse({"quantizer": {"stages": 2, "codes": 2}, "ladder": {"num": 4}})
+    about = {"embedder": BandsEmbedder().card(), "level": "utterance", "licence": "CC0"}
+    return Codec(settings).fit(vectors, rng=np.random.default_rng(0), about=about)

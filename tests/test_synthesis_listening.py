@@ -11,7 +11,7 @@ from scipy.stats import t
 
 from quantlab.analysis import cepstral_distortion, fit_probe
 from quantlab.audio import clip_from_array, log10_mel, read_clip, write_clip
-from quantlab.codebooks import Codec, CodecSettings
+from quantlab.codebooks import Codec
 from quantlab.corpora import Manifest
 from quantlab.errors import InputError
 from quantlab.store import read_json, read_table
@@ -30,7 +30,14 @@ from quantlab.synthesis import (
     make_plan,
     write_listening_report,
 )
-from tests.small_corpus import EMOTIONS, SPEAKERS, BandsEmbedder, TiltDecoder, small_corpus
+from tests.small_corpus import (
+    EMOTIONS,
+    SPEAKERS,
+    BandsEmbedder,
+    TiltDecoder,
+    small_codec,
+    small_corpus,
+)
 
 VOCODER = GriffinLim(GriffinLimSettings(num_iterations=1))
 SETTINGS = ListeningSettings(num_texts=2, targets=("angry", "sad"), num_lams=2, seed=4)
@@ -45,11 +52,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
 
 @pytest.fixture(scope="module")
 def codec(clips: Manifest) -> Codec:
-    chosen = [clips.read_clip(row) for row in range(0, len(clips), 4)]
-    vectors = np.concatenate(BandsEmbedder().embed_batch(chosen, level="utterance"))
-    settings = CodecSettings.parse({"quantizer": {"stages": 2, "codes": 2}, "ladder": {"num": 4}})
-    about = {"embedder": BandsEmbedder().card(), "level": "utterance", "licence": "CC0"}
-    return Codec(settings).fit(vectors, rng=np.random.default_rng(0), about=about)
+    return small_codec(clips)
 
 
 def listen(clips: Any, folder: Path, codec: Codec | None = None, **further: Any) -> Listening:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from quantlab.audio import read_clip
-from quantlab.codebooks import Codec, CodecSettings
+from quantlab.codebooks import Codec
 from quantlab.corpora import Manifest
 from quantlab.errors import InputError
 from quantlab.synthesis import (
@@ -28,7 +28,7 @@ from quantlab.synthesis import (
     showcase_sounds,
     write_showcase,
 )
-from tests.small_corpus import BandsEmbedder, TiltDecoder, small_corpus
+from tests.small_corpus import TiltDecoder, small_codec, small_corpus
 
 VOCODER = GriffinLim(GriffinLimSettings(num_iterations=1))
 SETTINGS = ShowcaseSettings(num_clips=2, targets=("angry", "sad"), num_lams=2, seed=4)
@@ -41,11 +41,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
 
 @pytest.fixture(scope="module")
 def codec(clips: Manifest) -> Codec:
-    chosen = [clips.read_clip(row) for row in range(0, len(clips), 4)]
-    vectors = np.concatenate(BandsEmbedder().embed_batch(chosen, level="utterance"))
-    settings = CodecSettings.parse({"quantizer": {"stages": 2, "codes": 2}, "ladder": {"num": 4}})
-    about = {"embedder": BandsEmbedder().card(), "level": "utterance", "licence": "CC0"}
-    return Codec(settings).fit(vectors, rng=np.random.default_rng(0), about=about)
+    return small_codec(clips)
 
 
 def record(clips: Manifest, site: Path, codec: Codec, **changes: Any) -> ListeningSounds:

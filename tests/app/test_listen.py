@@ -5,11 +5,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from quantlab.codebooks import Codec, CodecSettings
 from quantlab.synthesis import (
     DecoderListener,
     GriffinLim,
@@ -18,7 +16,7 @@ from quantlab.synthesis import (
     listening_loop,
 )
 from tests.app.conftest import OpenPage
-from tests.small_corpus import BandsEmbedder, TiltDecoder, small_corpus
+from tests.small_corpus import TiltDecoder, small_codec, small_corpus
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +25,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("listen")
     clips = small_corpus(folder / "clips")
     clips.save(folder / "clips.parquet")
-    chosen = [clips.read_clip(row) for row in range(0, len(clips), 4)]
-    vectors = np.concatenate(BandsEmbedder().embed_batch(chosen, level="utterance"))
-    settings = CodecSettings.parse({"quantizer": {"stages": 2, "codes": 2}, "ladder": {"num": 4}})
-    about = {"embedder": BandsEmbedder().card(), "level": "utterance", "licence": "CC0"}
-    codec = Codec(settings).fit(vectors, rng=np.random.default_rng(0), about=about)
+    codec = small_codec(clips)
     decoder = TiltDecoder()
     listening_loop(
         clips,
