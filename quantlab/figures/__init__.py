@@ -21,7 +21,8 @@ from quantlab.figures.displacement import displacement_bars, displacement_curves
 from quantlab.figures.drift import EACH_OTHER, attraction_curves
 from quantlab.figures.drift_map import drift_map
 from quantlab.figures.empty import empty_figure
-from quantlab.figures.evaluation import ModelTables, models_context, write_model_report
+from quantlab.figures.evaluated import ModelTables, models_context
+from quantlab.figures.evaluation import write_model_report
 from quantlab.figures.evaluation_tables import grid_html, model_tables, verdict_html
 from quantlab.figures.export import (
     PLOT_CONFIG,

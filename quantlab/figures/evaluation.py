@@ -4,7 +4,6 @@ Everything is HTML with names escaped; numbers come from the tables as they are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ import pandas as pd
 from quantlab import store
 from quantlab.analysis import CRITERIA, wide_verdicts
 from quantlab.errors import InputError
-from quantlab.figures.context import FigureContext
 from quantlab.figures.disentanglement import embedding_maps, probe_heatmap
+from quantlab.figures.evaluated import ModelTables, models_context
 from quantlab.figures.evaluation_tables import grid_html, model_tables, verdict_html
 from quantlab.figures.export import export_figure
 from quantlab.figures.grid import grid_dots, measure_words
@@ -33,77 +32,6 @@ from quantlab.figures.words import (
     protocol_words,
     slug,
 )
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class ModelTables:
-    """What the report shows of one model.
-
-    Attributes
-    ----------
-    name, corpus, licence, protocol : str
-        Of the model, of the clips, and how clips were kept apart.
-    num_speakers, num_clips, num_sentences : int
-        What it was measured on.
-    notes : sequence of str
-        Of the evaluation.
-    probes : pd.DataFrame
-        Columns protocol, encoder, embedding, label, probe, metric, value, low, high, chance,
-        num_items, num_clusters, clustered_by.
-    dci : pd.DataFrame
-        Columns reading, factors, embedding, control, metric, value, low, high, chance.
-    bits : pd.DataFrame
-        Columns embedding, label, metric, control, value, low, high, label_bits.
-    scatter : pd.DataFrame
-        Columns embedding, label, metric, value, low, high, chance, spread, effective_dims,
-        collapsed.
-    information : pd.DataFrame
-        Columns first, second, value, low, high, baseline, baseline_high.
-    sound : pd.DataFrame
-        Columns kind, metric, value, low, high, num_items, tag.
-    maps : pd.DataFrame
-        Columns embedding, method, x, y, explained, emotion, speaker.
-    """
-
-    name: str
-    corpus: str
-    licence: str
-    protocol: str
-    num_speakers: int
-    num_clips: int
-    num_sentences: int
-    notes: Sequence[str]
-    probes: pd.DataFrame
-    dci: pd.DataFrame
-    bits: pd.DataFrame
-    scatter: pd.DataFrame
-    information: pd.DataFrame
-    sound: pd.DataFrame
-    maps: pd.DataFrame
-
-    def asked(self) -> pd.DataFrame:
-        """Return the rows of `probes` of the trained model, on clips kept apart as it was."""
-        own = (self.probes["protocol"] == self.protocol) & (self.probes["encoder"] == "trained")
-        return where(self.probes, own)
-
-    def context(self) -> FigureContext:
-        """Return what every figure of this model says."""
-        return FigureContext(
-            run=self.name,
-            corpus=self.corpus,
-            num_speakers=self.num_speakers,
-            split=protocol_words(self.protocol),
-        )
-
-
-def models_context(models: Sequence[ModelTables]) -> FigureContext:
-    """Return what a figure of several models says."""
-    speakers = {given.num_speakers for given in models}
-    return FigureContext(
-        corpus=joined(sorted({given.corpus for given in models})),
-        num_speakers=speakers.pop() if len(speakers) == 1 else 0,
-        split=joined(sorted({protocol_words(given.protocol) for given in models})),
-    )
 
 
 def write_model_report(

@@ -1,17 +1,15 @@
 """Tables of the report on trained StyleVC models: the grid, verdicts, and each model's controls."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from quantlab.figures.evaluated import ModelTables
 from quantlab.figures.grid import measure_words
 from quantlab.figures.prose import html_table
 from quantlab.figures.tables import records, where
 from quantlab.figures.words import fixed, plain, plain_long, probe_words, protocol_words
-
-if TYPE_CHECKING:
-    from quantlab.figures.evaluation import ModelTables
 
 _SHOWN = (
     *("cls_c_e", "cls_s_e", "cls_e_e", "cls_c_s", "cls_s_s", "cls_e_s"),
@@ -86,7 +84,7 @@ def verdict_html(wide: pd.DataFrame, verdicts: pd.DataFrame, criteria: Sequence[
     )
 
 
-def model_tables(given: "ModelTables") -> str:
+def model_tables(given: ModelTables) -> str:
     """Return the tables of one model; those without rows are left out."""
     return "\n".join(
         [
@@ -111,7 +109,7 @@ def _ends_cell(row: dict[str, Any] | None, *, decimals: int, factor: float = 1.0
     return text
 
 
-def _accuracies(given: "ModelTables") -> str:
+def _accuracies(given: ModelTables) -> str:
     """Return accuracies beside those of the untrained networks, and those on new speakers."""
     table = where(given.probes, given.probes["metric"] == "accuracy")
     if table.empty:
