@@ -78,7 +78,7 @@ def _draw_map(run: RunTables, found: RunMap, chosen: tuple[Any, ...], lam: float
         "picture: how far clips went is measured in all dimensions, under Displacement. Click a "
         "point to hear it."
     )
-    if event:
+    if event is not None:
         _show_clip(run, view, event)
 
 

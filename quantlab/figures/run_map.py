@@ -63,8 +63,7 @@ class RunMap:
             raise IntegrityError(f"{place} is damaged; {again}") from error
         if not isinstance(card, dict) or card.get("format") != _FORMAT:
             raise IntegrityError(f"{place} is of another version of quantlab; {again}")
-        known = isinstance(card.get("lams"), list) and isinstance(card.get("maps"), dict)
-        if not known or any(name not in items.columns for name in _COLUMNS):
+        if not _whole(card) or any(name not in items.columns for name in _COLUMNS):
             raise IntegrityError(f"{place} is damaged; {again}")
         return cls(place, card, items)
 
@@ -136,6 +135,29 @@ class RunMap:
         clean = store.map_tensors(self.path / "clean.safetensors")["z"]
         (found,) = place_in_maps([places.fitted], clean, z)
         return found[:, : places.num_axes]
+
+
+def _whole(card: Mapping[str, Any]) -> bool:
+    """Say whether a card holds what every map needs, of the right kinds."""
+    lams, maps, shown = (card.get(name) for name in ("lams", "maps", "shown"))
+    return (
+        isinstance(lams, list)
+        and all(isinstance(lam, int | float) for lam in lams)
+        and isinstance(maps, dict)
+        and len(maps) > 0
+        and all(map(_described, maps.values()))
+        and isinstance(shown, list)
+        and len(shown) > 0
+        and all(isinstance(name, str) for name in shown)
+    )
+
+
+def _described(about: Any) -> bool:
+    return (
+        isinstance(about, dict)
+        and isinstance(about.get("explained"), list)
+        and isinstance(about.get("num_discriminants"), int)
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -139,23 +139,11 @@ def test_a_file_above_the_limit_is_refused(open_page: OpenPage) -> None:
     assert titles(app) == []
 
 
-def test_a_recording_is_used_as_an_upload_is(
-    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recorded: list[io.BytesIO] = []
-
-    def recorder(label: str, **given: object) -> io.BytesIO | None:
-        assert given["sample_rate"] == 16_000
-        return recorded[0] if recorded else None
-
-    monkeypatch.setattr("streamlit.audio_input", recorder)
+def test_a_recording_is_used_as_an_upload_is(open_page: OpenPage) -> None:
     app = open_page("clip")
     app.button_group(key="clip-by").select("Record").run()
     assert "record one" in app.info[0].value
-    sound = io.BytesIO(voice())
-    sound.name, sound.size = "recording.wav", len(voice())  # pyright: ignore
-    recorded.append(sound)
-    app.run()
+    app.audio_input(key="clip-record").set_value(("recording.wav", voice(), "audio/wav")).run()
     assert [problem.value for problem in app.exception] == []
     assert titles(app) == ["What is left of your clip, balanced codebook"]
 

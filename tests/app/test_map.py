@@ -1,5 +1,6 @@
 """The map of the page Drift: every control, links, missing and damaged maps."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,37 @@ def test_damaged_maps_are_explained(mapped: Path, open_page: OpenPage, name: str
     assert [problem.value for problem in app.exception] == []
     assert "damaged" in app.error[0].value
     assert "quantlab sweep" in app.error[0].value
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shown": None},
+        {"shown": []},
+        {"shown": [3]},
+        {"maps": {}},
+        {"maps": {"pca-3": 3}},
+        {"maps": {"pca-3": {"explained": None}}},
+        {"lams": ["x"]},
+    ],
+    ids=str,
+)
+def test_a_card_with_other_contents_is_damaged(
+    mapped: Path, open_page: OpenPage, change: dict[str, Any]
+) -> None:
+    card = mapped / "maps" / "card.json"
+    card.write_text(json.dumps({**json.loads(card.read_text()), **change}))
+    app = open_page("drift")
+    assert [problem.value for problem in app.exception] == []
+    assert "damaged" in app.error[0].value
+
+
+@pytest.mark.parametrize("row", [0, 1, 29])
+def test_a_point_that_was_clicked_is_named(mapped: Path, open_page: OpenPage, row: int) -> None:
+    app = open_page("drift")
+    chosen = {"points": [{"customdata": row}], "point_indices": [], "box": [], "lasso": []}
+    app.session_state["figure-map"] = {"selection": chosen}
+    app.run()
+    the_map(app)
+    assert any(f"<b>clip {row}</b> clip" in part.proto.body for part in app.html)
+    assert "quantlab index" in app.info[-1].value
