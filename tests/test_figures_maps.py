@@ -40,12 +40,13 @@ def drawn_rows(view: MapView) -> dict[str, np.ndarray]:
     }
 
 
-def test_all_clips_are_drawn_up_to_a_limit() -> None:
-    view = view_of(6000)
+@pytest.mark.parametrize("num", [6000, 10_000])
+def test_all_clips_are_drawn_up_to_a_limit(num: int) -> None:
+    view = view_of(num)
     rows = drawn_rows(view)
-    assert sorted(np.concatenate(list(rows.values()))) == list(range(6000))
+    assert sorted(np.concatenate(list(rows.values()))) == list(range(num))
     title = drift_map(view, context=FigureContext()).layout.title.text
-    assert "6,000 clips" in title
+    assert f"{num:,} clips" in title
     assert "drawn" not in title
 
 

@@ -68,7 +68,7 @@ def drift_map(
     size = few if num_items_of_run > len(view.items) else whole
     rows = _thinned(view.items, shown)
     count = sum(len(one) for one in rows.values())
-    if count == _MOST:
+    if count < np.isin(view.items["emotion"], shown).sum():
         size += f", {count:,} drawn (each emotion and speaker in its share); arrows are of all"
     context = replace(context, notes=(*context.notes, size))
     drawn = _Drawn(view, rows, context)
