@@ -148,10 +148,12 @@ def test_a_deep_link_opens_one_view_and_its_slider_moves(server: str, visitor: V
 
 def test_lam_moves_on_the_map_without_the_server(server: str, visitor: Visitor) -> None:
     page = visitor.page
+    sent: list[Any] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
     visitor.open(f"{server}/drift?view=Map&lam=0", plots=1)
     page.wait_for_selector(".slider-rail-touch-rect")
-    sent: list[str] = []
-    page.on("websocket", lambda socket: sent.append(socket.url))
+    assert sent, "what goes to the server is seen"
+    sent.clear()
     first = "JSON.stringify(document.querySelector('.js-plotly-plot')._fullData.map(t => t.x?.[0]))"
     label, points = page.locator(".slider-label").first.text_content(), page.evaluate(first)
     page.evaluate("window.before = document.querySelector('.js-plotly-plot')")
