@@ -197,7 +197,7 @@ def _downloads(coded: _Coded, lam: float) -> None:
 
 def _curves(run: RunTables, coded: _Coded, lam: float) -> None:
     st.header("Over λ")
-    context = run.context(dark=st.context.theme.type == "dark")
+    context = run.context(dark=shell.is_dark())
     recipe = str(coded.codec.card_.get("recipe") or "balanced")
     figure = clip_path_curves(
         coded.followed.lams,
@@ -231,7 +231,7 @@ def _where(run: RunTables, coded: _Coded) -> None:
         path,
         coded.followed.lams,
         recipe=str(codec.card_.get("recipe") or "balanced"),
-        context=run.context(dark=st.context.theme.type == "dark"),
+        context=run.context(dark=shell.is_dark()),
     )
     shell.show_figure(figure, name="clip-map", alt="Your clip on the map of the run", min_width=800)
     st.caption(

@@ -31,9 +31,8 @@ from quantlab.synthesis import (
     grid_of,
     read_evaluation,
     shown_tables,
-    stylevc_models,
 )
-from views import choices, clips, shell
+from views import choices, shell, sound
 
 _CARDS = "cards of the models here"
 _MEASURES = (
@@ -63,8 +62,7 @@ def show() -> None:
 
 def _carded() -> None:
     """Show the grid of models whose cards alone are here."""
-    models = stylevc_models([shell.root(), clips.project() / "checkpoints"])
-    cards = {path.name: read_json(path / "card.json") for path in models}
+    cards = {path.name: read_json(path / "card.json") for path in sound.models()}
     told = {name: card["metrics"] for name, card in cards.items() if card.get("metrics")}
     grid = card_grid(told)
     sources = {str(cards[name].get("source") or "") for name in told}
@@ -169,7 +167,7 @@ def _tables(content: str) -> None:
 
 
 def _dark(context: FigureContext) -> FigureContext:
-    return context.on(dark=st.context.theme.type == "dark")
+    return context.on(dark=shell.is_dark())
 
 
 show()

@@ -83,7 +83,7 @@ def _over_shares(
         share=share,
         lam=lam,
         recipe=str(codec.card_.get("recipe") or "balanced"),
-        context=run.context(dark=st.context.theme.type == "dark"),
+        context=run.context(dark=shell.is_dark()),
     )
 
 

@@ -167,6 +167,11 @@ def table(run: RunTables, name: str) -> pd.DataFrame:
     st.stop()
 
 
+def is_dark() -> bool:
+    """Say whether the reader's background is dark."""
+    return st.context.theme.type == "dark"
+
+
 def cards(shown: Sequence[tuple[str, str]]) -> None:
     """Show figures with what they are, both escaped."""
     parts = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in shown)
@@ -195,7 +200,7 @@ def draw(
         Its further arguments.
     """
     tables = [table(run, name) for name in names]
-    dark = st.context.theme.type == "dark"
+    dark = is_dark()
     key = (str(run.path), run_stamp(run.path), make.__name__, tuple(names), dark)
     return _draw(key, choices, _make=make, _tables=tables, _context=run.context(dark=dark))
 
@@ -238,7 +243,7 @@ def draw_map(
     lam: float,
 ) -> go.Figure:
     """Return the figure of a map on the reader's background, drawn once for all sessions."""
-    dark = st.context.theme.type == "dark"
+    dark = is_dark()
     stamp = (run.path / "maps" / "card.json").stat().st_mtime_ns
     key = (str(run.path), stamp, run_stamp(run.path), chosen, dark)
     size = run.summary.get("num_items")

@@ -238,7 +238,7 @@ def player(sounds: Sequence[PlayerSound], *, title: str, key: str) -> None:
     """Show sounds side by side, with one transport that switches between them in mid-sentence."""
     data: Mapping[str, object] = {
         "player": player_data(sounds, title=title),
-        "dark": st.context.theme.type == "dark",
+        "dark": shell.is_dark(),
     }
     _player(key=key, data=data)
 

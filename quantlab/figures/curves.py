@@ -13,7 +13,7 @@ from quantlab.figures.cells import add_cells
 from quantlab.figures.context import FigureContext, with_protocol
 from quantlab.figures.empty import empty_figure
 from quantlab.figures.palette import ink
-from quantlab.figures.strokes import Stroke, emotion_stroke, series_stroke
+from quantlab.figures.strokes import Stroke, emotion_stroke, emotion_strokes, series_stroke
 from quantlab.figures.tables import coded, numbers, pick, where
 from quantlab.figures.words import (
     ALL,
@@ -24,7 +24,6 @@ from quantlab.figures.words import (
 )
 
 _MAX_COLUMNS = 24
-_FEW = 3
 
 
 def similarity_curves(
@@ -76,13 +75,11 @@ def similarity_curves(
             above="constant" not in label,
         )
     names = [name for name in emotion_order(rows["emotion"]) if not emotions or name in emotions]
-    band = 0.14 if len(names) <= _FEW else 0.07
-    for name in [*names, ALL]:
+    for name, stroke in emotion_strokes(names, context).items():
         frame = pick(rows, emotion=name)
-        stroke = emotion_stroke(name, context)
         canvas.curve(
             frame,
-            stroke=replace(stroke, band=min(stroke.band, band)),
+            stroke=stroke,
             x=axis.at(frame["lam"]),
             quantity=metric,
         )

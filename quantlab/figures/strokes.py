@@ -1,11 +1,14 @@
 """How one curve looks: colour, dash, marker, width, and the opacity of its interval."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from quantlab.figures.context import FigureContext
 from quantlab.figures.palette import SERIES, emotion_style, ink
-from quantlab.figures.words import plain
+from quantlab.figures.words import ALL, plain
+
+_FEW = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,16 @@ def emotion_stroke(emotion: str, context: FigureContext, **changes: Any) -> Stro
             group=emotion,
         )
     return replace(base, **changes)
+
+
+def emotion_strokes(names: Sequence[str], context: FigureContext) -> dict[str, Stroke]:
+    """Return the strokes of several emotions and, last, of all together.
+
+    The bands of many curves over each other are paler.
+    """
+    band = 0.14 if len(names) <= _FEW else 0.07
+    strokes = {name: emotion_stroke(name, context) for name in [*names, ALL]}
+    return {name: replace(stroke, band=min(stroke.band, band)) for name, stroke in strokes.items()}
 
 
 def series_stroke(place: int, name: str, context: FigureContext, **changes: Any) -> Stroke:

@@ -1,7 +1,6 @@
 """How much of its codes a codebook uses for each emotion, against λ."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,11 +9,10 @@ from quantlab.figures.axes import LamAxis
 from quantlab.figures.canvas import Canvas
 from quantlab.figures.context import FigureContext, with_protocol
 from quantlab.figures.empty import empty_figure
-from quantlab.figures.strokes import emotion_stroke
+from quantlab.figures.strokes import emotion_strokes
 from quantlab.figures.tables import coded, pick
-from quantlab.figures.words import ALL, emotion_order, recipe_words
+from quantlab.figures.words import emotion_order, recipe_words
 
-_FEW = 3
 _PANELS = {
     "code_usage": ("Codes in use, of all codes", "every code is used"),
     "token_entropy": ("Entropy of the codes, of the largest", "all codes equally often"),
@@ -68,16 +66,15 @@ def usage_curves(
         gap=0.07,
     )
     names = [name for name in emotion_order(rows["emotion"]) if not emotions or name in emotions]
-    band = 0.14 if len(names) <= _FEW else 0.07
+    strokes = emotion_strokes(names, context)
     for column, (metric, (panel, most)) in enumerate(_PANELS.items(), start=1):
         cell = (1, column)
         canvas.level(1.0, label=most, ends=axis.ends, cell=cell, panel=panel, quantity=metric)
-        for name in [*names, ALL]:
+        for name, stroke in strokes.items():
             frame = pick(rows, metric=metric, emotion=name)
-            stroke = emotion_stroke(name, context)
             canvas.curve(
                 frame,
-                stroke=replace(stroke, band=min(stroke.band, band)),
+                stroke=stroke,
                 x=axis.at(frame["lam"]),
                 cell=cell,
                 panel=panel,

@@ -115,7 +115,7 @@ ACCEPTED = {
     "A6 loud": ("loud.wav", lambda: encoded(6 * synthetic_voice(), subtype="FLOAT"), "peak"),
     "A9 24 bits": ("deep.wav", lambda: encoded(synthetic_voice(), subtype="PCM_24"), "PCM_24"),
     "A9 FLAC named WAV": ("it.wav", lambda: encoded(synthetic_voice(), kind="FLAC"), "FLAC"),
-    "A10 stereo": ("two.wav", lambda: encoded(np.stack(2 * [synthetic_voice()], axis=1)), "s"),
+    "A10 stereo": ("two.wav", lambda: encoded(np.stack(2 * [synthetic_voice()], axis=1)), "1.00 s"),
     "A11 narrow": ("8k.wav", lambda: encoded(synthetic_voice()[::2], rate=8000), "narrow"),
     "A15 name": ("ż ó\u0142ty\n-rf.wav", voice, "1.50 s"),
 }
