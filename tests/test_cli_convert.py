@@ -211,3 +211,12 @@ def test_a_showcase_says_what_is_missing(place: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     done = run("showcase", place / "run", "-o", tmp_path)
     assert "and no showcase; give a new folder" in str(done.exception)
+
+
+def test_options_that_make_sounds_are_refused_where_there_are_sounds(tmp_path: Path) -> None:
+    (tmp_path / "heard").mkdir()
+    (tmp_path / "heard" / "listening.json").write_text("{}")
+    for given in (["--clips", "2"], ["--lams", "3"], ["--target", "sad"], ["--codec", "small"]):
+        done = run("showcase", tmp_path / "heard", "-o", tmp_path / "site", *given)
+        assert "holds sounds already" in str(done.exception)
+        assert not (tmp_path / "site").exists()

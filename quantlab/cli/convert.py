@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from quantlab.cli.options import Quiet, codecs_of, say, skipped_code
+from quantlab.cli.options import Device, Quiet, Seed, codecs_of, say, skipped_code
 from quantlab.errors import EXIT_OK, InputError
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ Model = Annotated[
 ]
 DecoderName = Annotated[str, typer.Option("--decoder", help="Decoder by name.")]
 VocoderName = Annotated[str, typer.Option("--vocoder", help="Vocoder by name.")]
-Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto, cpu or cuda.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of the random numbers.")]
 DecoderEmbedder = Annotated[
     str,
     typer.Option(

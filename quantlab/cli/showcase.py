@@ -4,11 +4,11 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from quantlab.cli.options import Quiet, codecs_of, say
+from quantlab.cli.options import Device, Quiet, Seed, codecs_of, say
 from quantlab.errors import EXIT_OK, InputError, QuantlabError
 
 if TYPE_CHECKING:
@@ -41,8 +41,15 @@ def showcase(
         list[str] | None,
         typer.Option(help="Emotion to convert to; repeatable. By default all.", show_default=False),
     ] = None,
-    clips: Annotated[int, typer.Option(min=1, help="Clips to convert.")] = 3,
-    lams: Annotated[int, typer.Option(min=1, help="How many λ of each codec's ladder.")] = 4,
+    clips: Annotated[
+        int | None, typer.Option(min=1, help="Clips to convert. By default 3.", show_default=False)
+    ] = None,
+    lams: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="How many λ of each codec's ladder. By default 4.", show_default=False
+        ),
+    ] = None,
     manifest: Annotated[
         Path | None,
         typer.Option(help="Manifest of the clips; by default one beside the run."),
@@ -51,11 +58,10 @@ def showcase(
         Path | None,
         typer.Option(help="Folder of the decoder's model; by default the one the codecs name."),
     ] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto, cpu or cuda.")]
-    = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Of the random numbers.")] = 0,
+    device: Device = "auto",
+    seed: Seed = 0,
     quiet: Quiet = False,
-) -> int:  # fmt: skip
+) -> int:
     """Write a static page of sounds over λ and codecs that opens without a server."""
     from quantlab.engine import Counter
     from quantlab.figures import counted
@@ -63,10 +69,10 @@ def showcase(
     from quantlab.synthesis import ListeningSounds, check_site, write_showcase
 
     site, listened = check_site(output), (run / _LISTENED).is_file()
-    if listened and (codec or target or manifest or model):
+    if listened and (codec or target or clips or lams or manifest or model):
         raise InputError(
-            f"{run} holds sounds already, so --codec, --target, --manifest and --model have "
-            "nothing to choose; leave them out, or give a run of codecs"
+            f"{run} holds sounds already, so --codec, --target, --clips, --lams, --manifest and "
+            "--model have nothing to choose; leave them out, or give a run of codecs"
         )
     named = {} if listened else _named(run, codec or [], target or [])
     decoder = None if listened else _model(run, model, named)
@@ -74,7 +80,8 @@ def showcase(
         if decoder is None:
             sounds, told = ListeningSounds.open(run), _listened(run)
         else:
-            chosen = {"num_clips": clips, "targets": target or (), "num_lams": lams, "seed": seed}
+            asked = {"num_clips": clips, "targets": target, "num_lams": lams, "seed": seed}
+            chosen = {key: value for key, value in asked.items() if value is not None}
             sounds, told = _recorded(
                 run, site, named, decoder, manifest, chosen, device=device, quiet=quiet
             )
@@ -113,7 +120,7 @@ def _recorded(
 
     decoder = get_decoder("stylevc", {"directory": str(model), "device": device})
     card = decoder.card()
-    found = _manifest(run, manifest, {str(one.get("corpus")) for one in card["trained_on"]})
+    found = _manifest(run, manifest, {str(one.get("corpus")) for one in card.get("trained_on", [])})
     with Counter("sounds", shown=not quiet) as counter:
         sounds = record_showcase(
             found,

@@ -92,8 +92,8 @@ _CONTROLS = """<div id="controls" hidden>
 <div id="player"></div>
 <h2>Quantized emotion</h2>
 <p class="quiet" id="choose">Choose a codebook and λ: the last sound above is the conversion with
-what it left of the reference's emotion vector. The larger λ, the fewer bits; toward the largest a
-codebook sends one and the same vector for every reference.</p>
+what it left of the reference's emotion vector. Bits are that vector's code length: the larger λ,
+the fewer; toward the largest a codebook sends one and the same vector for every reference.</p>
 <div class="wide"><table aria-describedby="choose">
 <tbody id="codes"></tbody>
 </table></div>

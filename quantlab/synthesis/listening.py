@@ -49,9 +49,9 @@ from quantlab.synthesis.listening_plan import (
 from quantlab.synthesis.listening_source import (
     COLUMNS,
     SOUNDS_FILE,
-    Labelled,
     SourceSession,
     Studio,
+    labelled_clip,
     read_references,
 )
 from quantlab.synthesis.listening_summary import listening_summary
@@ -309,8 +309,8 @@ class _Loop:
             return read_table(path)
         made = SourceSession(
             self.studio,
-            self._labelled(source.row),
-            read_references(self._labelled, source.references),
+            labelled_clip(self.clips, source.row),
+            read_references(self.clips, source.references),
             audio=audio if sounds else None,
         )
         table = pd.DataFrame(made.rows(), columns=list(self._schema()))
@@ -327,11 +327,6 @@ class _Loop:
         except (InputError, IntegrityError):
             return False
         return True
-
-    def _labelled(self, row: int) -> Labelled:
-        item = self.items.iloc[row]
-        names = [str(item[key]) for key in ("path", "speaker", "emotion", "text_id")]
-        return Labelled(self.clips.read_clip(row), *names)
 
     def _schema(self) -> dict[str, str]:
         emotions = next(iter(self.trained.values())).emotion_probe.classes

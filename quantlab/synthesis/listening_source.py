@@ -4,7 +4,7 @@ Every sound of a source is made with the same random numbers, so that two of the
 changed and not by the vocoder's phase. Equal emotion vectors are decoded once.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from quantlab.synthesis.emotions import (
     refuse_silent,
 )
 from quantlab.synthesis.listeners import Heard, Judgement, TrainedListener
+from quantlab.synthesis.listening_plan import ClipTable
 from quantlab.synthesis.vocoders import Vocoder
 
 SOURCE, COPY, RECONSTRUCTION = "source", "copy_synthesis", "reconstruction"
@@ -101,6 +102,13 @@ class Labelled:
     speaker: str
     emotion: str
     text_id: str
+
+
+def labelled_clip(clips: ClipTable, row: int) -> Labelled:
+    """Read the clip of a row, with its labels."""
+    item = clips.items.iloc[row]
+    names = [str(item[key]) for key in ("path", "speaker", "emotion", "text_id")]
+    return Labelled(clips.read_clip(row), *names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,11 +286,9 @@ def cepstral(reference: np.ndarray, other: np.ndarray) -> CepstralDistortion:
     return cepstral_distortion(reference, other, alignment="dtw")
 
 
-def read_references(
-    read: Callable[[int], Labelled], references: Sequence[tuple[str, int]]
-) -> dict[str, Labelled]:
+def read_references(clips: ClipTable, references: Sequence[tuple[str, int]]) -> dict[str, Labelled]:
     """Read the references of a source; silence is refused."""
-    found = {target: read(row) for target, row in references}
+    found = {target: labelled_clip(clips, row) for target, row in references}
     for reference in found.values():
         refuse_silent(reference.clip, "the reference")
     return found

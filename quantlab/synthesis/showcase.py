@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from quantlab.errors import InputError
 from quantlab.store import read_bytes, write_bytes, write_text
 from quantlab.synthesis.listening_sounds import ListeningSounds, sound_words
+from quantlab.synthesis.listening_source import CONVERSION, COPY, METHODS, QUANTIZED
 from quantlab.synthesis.showcase_sounds import SOUNDS
 
 if TYPE_CHECKING:
     from quantlab.figures import ShowcaseClip
 
 PAGE = "index.html"
-_METHODS = ("source", "reconstruction", "reference", "conversion", "quantized")
+_HEARD = tuple(method for method in METHODS if method != COPY)
 
 
 def write_showcase(
@@ -87,7 +88,7 @@ def _clip(sounds: ListeningSounds, source: str, site: Path, number: int) -> "Sho
     """Put the sounds of one clip into the site, and write its data."""
     from quantlab.figures import ShowcaseClip, player_data, showcase_data
 
-    rows = [row for row in sounds.table(source).to_dict("records") if row["method"] in _METHODS]
+    rows = [row for row in sounds.table(source).to_dict("records") if row["method"] in _HEARD]
     if not rows:
         raise InputError(f"{sounds.places[source]} names no sounds of {source}; make them again")
     folder = f"{SOUNDS}/{sounds.places[source].name}"
@@ -101,11 +102,11 @@ def _clip(sounds: ListeningSounds, source: str, site: Path, number: int) -> "Sho
         addresses.append(f"{folder}/{file.name}")
     data = player_data(made, title=source, addresses=addresses)
     for entry, row in zip(data["sounds"], rows, strict=True):
-        coded = row["method"] == "quantized"
+        coded = row["method"] == QUANTIZED
         entry |= {key: row[key] for key in ("method", "target", "codec")}
         entry["lam"] = float(row["lam"]) if coded else None
     script = f"data/clip-{number + 1}.js"
     write_text(site / script, showcase_data(number, data))
-    targets = dict.fromkeys(row["target"] for row in rows if row["method"] == "conversion")
+    targets = dict.fromkeys(row["target"] for row in rows if row["method"] == CONVERSION)
     files = [(sound_words(row), address) for row, address in zip(rows, addresses, strict=True)]
     return ShowcaseClip(name=source, data=script, targets=list(targets), files=files)

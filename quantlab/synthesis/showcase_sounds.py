@@ -27,9 +27,9 @@ from quantlab.synthesis.listening_plan import (
 from quantlab.synthesis.listening_sounds import ListeningSounds
 from quantlab.synthesis.listening_source import (
     SOUNDS_FILE,
-    Labelled,
     SourceSession,
     Studio,
+    labelled_clip,
     read_references,
 )
 from quantlab.synthesis.vocoders import Vocoder
@@ -141,13 +141,8 @@ def _spread(sources: tuple[Source, ...], num: int) -> list[Source]:
 
 
 def _make(clips: ClipTable, studio: Studio, source: Source, folder: Path) -> None:
-    def labelled(row: int) -> Labelled:
-        item = clips.items.iloc[row]
-        names = [str(item[key]) for key in ("path", "speaker", "emotion", "text_id")]
-        return Labelled(clips.read_clip(row), *names)
-
-    references = read_references(labelled, source.references)
-    SourceSession(studio, labelled(source.row), references, audio=folder).rows()
+    references = read_references(clips, source.references)
+    SourceSession(studio, labelled_clip(clips, source.row), references, audio=folder).rows()
 
 
 def _kept(folder: Path) -> str:
