@@ -117,6 +117,47 @@ def test_all_pages_are_reached_by_their_names(
 
 
 @pytest.mark.slow
+def test_every_figure_is_described_and_saved_in_four_forms(server: str, visitor: Visitor) -> None:
+    page = visitor.page
+    begins = {"PNG": b"\x89PNG", "SVG": b"<svg", "CSV": b"", "HTML": b"<!DOCTYPE html>"}
+    for address, plots in ADDRESSES.items():
+        visitor.open(f"{server}/{address}", plots=plots)
+        count = page.locator(".js-plotly-plot").count()
+        described = page.locator("[role=figure][aria-label]:not([aria-label='']) .js-plotly-plot")
+        assert described.count() == count
+        for kind, begin in begins.items():
+            name = f"as {kind}" if kind in ("PNG", "SVG") else kind
+            buttons = page.get_by_role("button", name=name, exact=kind in ("CSV", "HTML"))
+            assert buttons.count() == count, address
+            for place in range(count):
+                with page.expect_download() as waiting:
+                    buttons.nth(place).click()
+                assert waiting.value.suggested_filename.endswith(f".{kind.lower()}")
+                content = Path(waiting.value.path()).read_bytes()
+                assert content.startswith(begin), (address, kind)
+                assert len(content) > 60, (address, kind)
+    assert visitor.problems == []
+
+
+@pytest.mark.slow
+def test_two_readers_at_once_hear_their_own_clips(server: str) -> None:
+    with browser() as started:
+        readers = [Visitor(started.new_context().new_page()) for _ in range(2)]
+        for length, reader in enumerate(readers, start=1):
+            reader.open(f"{server}/clip?codecs=shipped:+nemo_gcl1_cls_codecs", plots=0)
+            voice = encode_clip(synthetic_voice(duration_s=float(length), seed=length))
+            given = {"name": f"{length}.wav", "mimeType": "audio/wav", "buffer": voice}
+            reader.page.locator("input[type=file]").set_input_files(given)
+        for reader in readers:
+            reader.page.get_by_text("Make sounds").click(timeout=60_000)
+        for length, reader in enumerate(readers, start=1):
+            clock = reader.page.locator(".quantlab-player .time")
+            clock.wait_for(timeout=90_000)
+            assert f"of {length}.0 s" in clock.text_content()
+            assert reader.problems == []
+
+
+@pytest.mark.slow
 def test_views_of_pages_are_links(server: str, visitor: Visitor, tmp_path: Path) -> None:
     for address, plots in ADDRESSES.items():
         if "?" in address:
